@@ -1,0 +1,1 @@
+"""The foundation: errors, names, time, settings. Imports nothing of Zaffre and no framework."""

