@@ -199,7 +199,7 @@ class _Noting:
 
 
 def _absolute(folder: Path, text: str) -> str:
-    return os.path.abspath(folder / Path(text.removeprefix("file://").removeprefix(_FILE)).expanduser())
+    return str((folder / text.removeprefix("file://").removeprefix(_FILE)).resolve())
 
 
 def _fresh(value: Any) -> Any:
