@@ -45,6 +45,8 @@ class Part(pydantic.BaseModel, metaclass=_Meta):
     READ_ONLY: ClassVar[frozenset[str]] = frozenset()
     # Fields that programs may set but files may not.
     NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset()
+    # What a file must say, though programs and the wire need not: there the class or the address says it.
+    REQUIRED: ClassVar[frozenset[str]] = frozenset()
     # Keys that may be present and empty.
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
     # Keys without a field of their own: other spellings, and values that `show` prints and the server knows better.
@@ -113,7 +115,6 @@ class Entity(Part):
 
     KIND: ClassVar[str] = ""
     STATUS: ClassVar[type[Status]] = Status
-    # What a file of its own must say; inline and on the wire the address says it.
     REQUIRED: ClassVar[frozenset[str]] = frozenset({"name"})
     # Keys that may hold `file:./other.yml` in place of a mapping.
     FILE_REFERENCES: ClassVar[frozenset[str]] = frozenset()

@@ -5,6 +5,7 @@ the file that names them and leave here absolute; nothing is uploaded here.
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -12,6 +13,7 @@ from typing import IO, Any, TypeVar
 import pydantic
 
 from zaffre.contracts import (
+    assets,
     base,
     data,
     environment,
@@ -30,6 +32,7 @@ Source = str | os.PathLike[str] | IO[Any] | None
 E = TypeVar("E", bound=base.Entity)
 
 _FILE = "file:"
+_WEB = re.compile(r"(https?|ftps?)://[^\s/]", re.IGNORECASE)
 
 
 def load_yaml(
@@ -87,7 +90,7 @@ class _Loading:
         for path, part, value in parts:
             self._tidy(path, part, value)
             self._resolve_paths(path, part, value)
-        self._check_required()
+            self._check_required(path, part, value)
         entity = self._validate()
         problems.raise_all(self.found, title=self.title, where=self._where)
         if entity is None:
@@ -122,7 +125,8 @@ class _Loading:
                 self._check_computed((*path, key), value.pop(key))
             elif key not in known:
                 del value[key]
-                self.found.append(problems.unknown_key((*path, key), known))
+                if part.model_config.get("extra") == "forbid":
+                    self.found.append(problems.unknown_key((*path, key), known))
             elif value[key] is None and key not in part.MAY_BE_EMPTY:
                 del value[key]
                 self.found.append(
@@ -137,23 +141,29 @@ class _Loading:
 
     def _resolve_paths(self, path: problems.Path, part: type[Any], value: Any) -> None:
         folder = self._folder_of(path)
+        # A model without a name is known by its content, so the content must be there.
+        nameless = path and issubclass(part, assets.Asset) and "name" not in value
+        must_exist = part.PATHS if nameless else part.MUST_EXIST
         for key in part.PATHS:
             text = value.get(key)
-            if isinstance(text, str) and text and names.is_local_path(text):
-                value[key] = _absolute(folder, text)
-                if key in part.MUST_EXIST and not Path(value[key]).exists():
-                    self.found.append(
-                        problems.Problem((*path, key), f"there is no file or folder {value[key]}")
+            if isinstance(text, str):
+                with self._noting((*path, key)):
+                    value[key] = _resolved(
+                        folder, text, must_exist=key in must_exist, or_web=key in part.MUST_EXIST
                     )
         for key in part.CONTENTS:
             if isinstance(value.get(key), str):
                 with self._noting((*path, key)):
                     value[key] = yaml_source.read(_absolute(folder, value[key])).data
 
-    def _check_required(self) -> None:
-        for key in sorted(self.cls.REQUIRED):
-            if key not in self.data and not any(problem.path[:1] == (key,) for problem in self.found):
-                self.found.append(problems.Problem((key,), "is required"))
+    def _check_required(self, path: problems.Path, part: type[Any], value: Any) -> None:
+        """An inline noun needs less than a file of its own."""
+        if path and issubclass(part, base.Entity):
+            return
+        for key in sorted(part.REQUIRED):
+            noted = any(problem.path[: len(path) + 1] == (*path, key) for problem in self.found)
+            if key not in value and not noted:
+                self.found.append(problems.Problem((*path, key), "is required"))
 
     def _folder_of(self, path: problems.Path) -> Path:
         return self._document_of(path)[1][1]
@@ -198,8 +208,25 @@ class _Noting:
         return True
 
 
+def _resolved(folder: Path, text: str, *, must_exist: bool, or_web: bool) -> str:
+    """A local path made absolute; an address as it is. Raises Invalid."""
+    if not text:
+        raise errors.Invalid("the path is empty")
+    if not names.is_local_path(text):
+        if or_web and not _WEB.match(text):
+            raise errors.Invalid(f"{problems.shorten(text)} is neither a local path nor a web address")
+        return text
+    path = _absolute(folder, text)
+    if must_exist and not os.path.lexists(path):
+        raise errors.Invalid(f"there is no file or folder {path}")
+    return path
+
+
 def _absolute(folder: Path, text: str) -> str:
-    return str((folder / text.removeprefix("file://").removeprefix(_FILE)).resolve())
+    try:
+        return str((folder / text.removeprefix("file://").removeprefix(_FILE)).resolve())
+    except (OSError, ValueError) as error:
+        raise errors.Invalid(f"{problems.shorten(text)} is not a path: {error}") from None
 
 
 def _fresh(value: Any) -> Any:

@@ -76,7 +76,7 @@ def _problem(cls: type[pydantic.BaseModel], item: Any, data: Any) -> Problem:
     if kind == "extra_forbidden":
         return unknown_key(path, known_keys(part_at(cls, path[:-1], data)))
     if kind == "missing":
-        return Problem((*path, item["loc"][-1]) if item["loc"][-1:] != path[-1:] else path, "is required")
+        return Problem((*path, item["loc"][-1]), "is required")
     if kind == "value_error":
         return Problem(
             path, item["msg"].removeprefix("Value error, "), getattr(context.get("error"), "hint", None)

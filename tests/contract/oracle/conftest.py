@@ -4,6 +4,7 @@ Loading their package takes more than a second, so it happens once, and its warn
 """
 
 import dataclasses
+import enum
 import logging
 import os
 import warnings
@@ -86,7 +87,14 @@ def oracle() -> Oracle:
 
 
 # Ours alone, or computed by a server.
-_NOT_COMPARED = {"zaffre", "status", "subscription", "outbound_rules", "firewall_sku"}
+_NOT_COMPARED = {
+    "zaffre",
+    "status",
+    "subscription",
+    "outbound_rules",
+    "firewall_sku",
+    "user_assigned_identities",
+}
 _NAMES = {"name", "endpoint_name"}
 _REFERENCES = {"model", "environment", "compute"}
 _PATHS = {"path", "code", "scoring_script"}
@@ -120,11 +128,9 @@ def _anonymous(ours: Any, name: str) -> bool:
 
 
 def _attribute(theirs: Any, name: str) -> Any:
-    return (
-        theirs.get(name)
-        if isinstance(theirs, Mapping) and not hasattr(theirs, name)
-        else getattr(theirs, name, None)
-    )
+    if isinstance(theirs, Mapping) and not hasattr(theirs, name):
+        return theirs.get(name)
+    return getattr(theirs, "_system_metadata" if name == "system_metadata" else name, None)
 
 
 def _same(ours: Any, theirs: Any, folder: Path, name: str) -> bool:
@@ -133,18 +139,23 @@ def _same(ours: Any, theirs: Any, folder: Path, name: str) -> bool:
     if name in _NAMES:
         return str(ours).lower() == str(theirs).lower()
     if name in _REFERENCES:
-        return str(ours).removeprefix(names.PREFIX) == str(theirs)
+        return str(ours).removeprefix(names.PREFIX) == str(theirs).removeprefix(names.PREFIX)
     if name in _PATHS and isinstance(ours, str):
         return _same_path(ours, theirs, folder)
     if name in _CASES and isinstance(theirs, str):
         return ours == values.snake(theirs)
     if name in ("traffic", "mirror_traffic"):
         return bool(ours == {key.lower(): share for key, share in (theirs or {}).items()})
-    return bool(ours == theirs)
+    if isinstance(theirs, enum.Enum):
+        theirs = theirs.value
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        theirs = {key if isinstance(key, str) else str(key): item for key, item in theirs.items()}
+    return bool(ours == theirs) or repr(ours) == repr(theirs)  # a NaN is not equal to itself
 
 
 def _same_path(ours: str, theirs: Any, folder: Path) -> bool:
     text = os.fspath(theirs)
     if not names.is_local_path(ours):
         return ours == text or text.endswith(os.path.normpath(ours))
+    ours, text = ours.replace("file:", ""), text.replace("file:", "")  # rule file-prefix
     return ours == text or Path(ours) == (folder / text).resolve()
