@@ -56,6 +56,8 @@ class Part(pydantic.BaseModel, metaclass=_Meta):
     PATHS: ClassVar[frozenset[str]] = frozenset()
     # Keys that hold the content of a file, or the path of it on the local disk.
     CONTENTS: ClassVar[frozenset[str]] = frozenset()
+    # What to say about an unknown key that people put here for a reason.
+    HINTS: ClassVar[dict[str, str]] = {}
     # Keys of PATHS that must exist when the file is read.
     MUST_EXIST: ClassVar[frozenset[str]] = frozenset()
 
@@ -141,15 +143,18 @@ class Entity(Part):
 
     def to_dict(self, *, status: bool = True) -> dict[str, Any]:
         """JSON-ready fields without the empty ones; local paths stay as they are."""
-        left_out = None if status else {"status"}
-        body = self.model_dump(
-            mode="json", by_alias=True, exclude_none=True, exclude=left_out, warnings=False
-        )
-        return {key: item for key, item in body.items() if item != {} or key == "zaffre"}
+        body = self.model_dump(mode="json", by_alias=True, exclude_none=True, warnings=False)
+        for _, part, value in list(problems.walk(type(self), body)):
+            _prune(part, value, status=status)
+        return body
 
     def dump(self, dest: str | os.PathLike[str] | IO[str]) -> None:
         """Write the fields as YAML that loads to an equal entity."""
-        yaml_source.write(self.to_dict(status=False), dest)
+        body = self.to_dict(status=False)
+        for _, part, value in list(problems.walk(type(self), body)):
+            for key in getattr(part, "NOT_IN_FILES", frozenset()) & value.keys():
+                del value[key]
+        yaml_source.write(body, dest)
 
     def _to_dict(self) -> dict[str, Any]:
         """What files carry: the fields, and the computed values beside them."""
@@ -165,3 +170,9 @@ class Entity(Part):
             return cls.model_validate(body, context=context)
         except pydantic.ValidationError as error:
             raise problems.to_invalid(cls, error, body) from None
+
+
+def _prune(part: type[pydantic.BaseModel], value: dict[Any, Any], *, status: bool) -> None:
+    for name, field in part.model_fields.items():
+        if (name == "status" and not status) or (value.get(name) == {} and field.default == {}):
+            value.pop(name, None)

@@ -4,6 +4,7 @@ Called by the SDK and the command line, on the machine where the files are; neve
 the file that names them and leave here absolute; nothing is uploaded here.
 """
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -126,7 +127,7 @@ class _Loading:
             elif key not in known:
                 del value[key]
                 if part.model_config.get("extra") == "forbid":
-                    self.found.append(problems.unknown_key((*path, key), known))
+                    self.found.append(self._unknown((*path, key), part, known))
             elif value[key] is None and key not in part.MAY_BE_EMPTY:
                 del value[key]
                 self.found.append(
@@ -134,6 +135,11 @@ class _Loading:
                 )
         if path and part is environment.Environment and "name" not in value:
             value.pop("version", None)
+
+    def _unknown(self, path: problems.Path, part: type[Any], known: Iterable[str]) -> problems.Problem:
+        problem = problems.unknown_key(path, known)
+        hint = part.HINTS.get(path[-1])
+        return dataclasses.replace(problem, hint=hint) if hint else problem
 
     def _check_computed(self, path: problems.Path, value: Any) -> None:
         if not isinstance(value, str):

@@ -147,8 +147,8 @@ def field_of(part: type[pydantic.BaseModel], key: Any) -> tuple[str, Any] | None
 
 
 def walk(
-    part: type[pydantic.BaseModel], value: Mapping[Any, Any], path: Path = ()
-) -> Iterator[tuple[Path, type[pydantic.BaseModel], Mapping[Any, Any]]]:
+    part: type[pydantic.BaseModel], value: dict[Any, Any], path: Path = ()
+) -> Iterator[tuple[Path, type[pydantic.BaseModel], dict[Any, Any]]]:
     """Each mapping of a document that one of our models describes, outermost first."""
     yield path, part, value
     for key, item in value.items():
@@ -159,16 +159,16 @@ def walk(
                 yield from walk(below, inner, inner_path)
 
 
-def _nested(item: Any, path: Path) -> Iterator[tuple[Path, Mapping[Any, Any]]]:
+def _nested(item: Any, path: Path) -> Iterator[tuple[Path, dict[Any, Any]]]:
     """The mapping itself, those in a list, and those one level below (a mapping by name)."""
-    if isinstance(item, Mapping):
+    if isinstance(item, dict):
         yield path, item
         for key, inner in item.items():
-            if isinstance(inner, Mapping):
+            if isinstance(inner, dict):
                 yield (*path, key), inner
     elif isinstance(item, list):
         for index, inner in enumerate(item):
-            if isinstance(inner, Mapping):
+            if isinstance(inner, dict):
                 yield (*path, index), inner
 
 
@@ -189,7 +189,7 @@ def _is_container(annotation: Any) -> bool:
 
 def part_at(cls: type[pydantic.BaseModel], path: Path, data: Any) -> type[pydantic.BaseModel] | None:
     """The model that describes the mapping at this place."""
-    if isinstance(data, Mapping):
+    if isinstance(data, dict):
         for place, part, _ in walk(cls, data):
             if place == path:
                 return part
@@ -219,12 +219,12 @@ def _value_at(data: Any, path: Iterable[Any], default: Any) -> Any:
     return data
 
 
-def refuse_local_paths(cls: type[pydantic.BaseModel], body: Mapping[str, Any]) -> None:
+def refuse_local_paths(cls: type[pydantic.BaseModel], body: dict[str, Any]) -> None:
     """Raise Invalid when a body names files of the sender's disk: a server could only read its own."""
     raise_all(local_paths(cls, body), title=str(getattr(cls, "KIND", "") or cls.__name__))
 
 
-def local_paths(cls: type[pydantic.BaseModel], body: Mapping[str, Any]) -> Iterator[Problem]:
+def local_paths(cls: type[pydantic.BaseModel], body: dict[str, Any]) -> Iterator[Problem]:
     """The places of a body that hold a path of the local disk, or a malformed address of a tree."""
     for path, part, value in walk(cls, body):
         for key in getattr(part, "PATHS", frozenset()):
