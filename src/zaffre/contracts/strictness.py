@@ -42,7 +42,6 @@ STRICTER: tuple[Rule, ...] = (
     Rule("reference-kind", "a model is wanted where an environment is named, or the reverse", r"names something under"),
     Rule("whole-number", "theirs cuts 1.9 to 1", r"must be a whole number"),
     Rule("tag-value", "the service stores texts", r"(tags|properties|environment_variables): must be text"),
-    Rule("list-not-mapping", "theirs takes the keys of a mapping for a list", r"must be a list, not a mapping"),
     Rule("repeated-key", "theirs keeps the last silently", r"is given twice"),
     Rule("alias-bomb", "aliases that multiply exhaust memory", r"through its aliases|alias contains itself"),
     Rule("conda-mapping", "a conda file is a mapping of keys to values", r"conda_file: .*(the file is|is a folder|must be text)"),
@@ -65,7 +64,7 @@ LOOSER: tuple[Rule, ...] = (
     Rule("set-list-index", "`--set a.0.b` reaches into a list; theirs crashes", r"has no attribute 'get'"),
     Rule("inline-address", "an inline model may stand at an address; theirs hashes it as a local file",
          r"No such file or directory: '\S*(azureml|runs|https?|zaffre):"),
-    Rule("file-prefix", "`path: file:x` means x; theirs looks for a file of that whole name", r"[Nn]o such file.*/file:|path: .*/file:"),
+    Rule("file-prefix", "`path: file:x` means x; theirs looks for a file of that whole name", r"[Nn]o such file.*/file:"),
     Rule("environment-id", "a read-only id is dropped, whatever it says", r'"id": \['),
     Rule("local-url", "a host may be a bare name", r"Not a valid URL"),
 )  # fmt: skip
