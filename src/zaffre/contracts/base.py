@@ -135,10 +135,14 @@ class Entity(Part):
             return super().__getattr__(name)
 
     def to_wire(self, *, status: bool = False) -> dict[str, Any]:
-        """The REST body: set fields only, no local path; checked once more, because entities may be changed. Raises Invalid."""
+        """The REST body. Raises Invalid: a request is checked once more, because entities may be changed.
+
+        With `status` it is a server's answer, which was checked before it was stored.
+        """
         body = self.to_dict(status=status)
-        type(self).from_body({key: item for key, item in body.items() if key != "status"})
-        problems.refuse_local_paths(type(self), body)
+        if not status:
+            type(self).from_body(body)
+            problems.refuse_local_paths(type(self), body)
         return body
 
     def to_dict(self, *, status: bool = True) -> dict[str, Any]:
