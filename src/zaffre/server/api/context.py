@@ -7,7 +7,7 @@ import fastapi
 
 from zaffre.core import settings
 from zaffre.server import db
-from zaffre.server.access import workspaces
+from zaffre.server.access import authentication, workspaces
 
 
 @dataclasses.dataclass
@@ -16,10 +16,11 @@ class Context:
 
     settings: settings.Settings
     database: db.Database
+    authenticator: authentication.Authenticator
     occupants: tuple[workspaces.Occupants, ...] = ()
 
 
-def get(request: fastapi.Request) -> Context:
+async def get(request: fastapi.Request) -> Context:
     context: Context = request.app.state.context
     return context
 
