@@ -348,6 +348,13 @@ class ServiceRunnerContract:
         assert runner.wait(spec().id, timeout_s=10)
         assert runner.status(spec().id).state == "stopped"
 
+    def test_stop_is_heeded_at_any_moment_of_a_start(self, runner, spec):
+        for pause in range(12):
+            runner.start(spec())
+            time.sleep(pause * 0.004)
+            runner.stop(spec().id, drain_s=300)
+            assert runner.wait(spec().id, timeout_s=60)
+
     def test_a_stopped_service_starts_again(self, runner, spec):
         runner.start(spec())
         self.await_state(runner, spec().id, "running")

@@ -69,15 +69,22 @@ class LogWriter:
         self._partial = rest[-_TAIL_LINE_BYTES:]
 
     def _append(self, data: bytes) -> None:
-        if self._file is not None and self._size >= self._segment_bytes:
-            self._close()
-            self._number += 1
-        if self._file is None:
-            self._open()
-        while data and self._file is not None:
-            written = os.write(self._file, data)
+        while data:
+            descriptor = self._segment()
+            written = os.write(descriptor, data[: self._segment_bytes - self._size])
             self._size += written
             data = data[written:]
+
+    def _segment(self) -> int:
+        """The open segment with room."""
+        if self._file is None:
+            self._open()
+        if self._size >= self._segment_bytes:
+            self._close()
+            self._number += 1
+            self._open()
+        assert self._file is not None
+        return self._file
 
     def _open(self) -> None:
         path = segment_path(self._folder, self._number)

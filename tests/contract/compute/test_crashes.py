@@ -70,7 +70,7 @@ def test_a_crash_at_any_line_of_a_replacing_start(make_runner):
     crashed = True
     other = sleeper(files={"a": "2"}, environment={"S": "2"})
     while crashed:
-        line += 3
+        line += 7
         runner.start(sleeper())
         runner.kill("sleeper")
         crashed = in_killed_process(lambda: runner.start(other), at_line=line)
@@ -194,6 +194,7 @@ def test_the_shim_keeps_nothing_of_the_server(make_runner, place):
     os.set_inheritable(held, True)
     runner = make_runner(isolated=False)
     runner.start(sleeper())
+    service_runner.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
     os.close(held)
     (spec,) = (place / "services").glob("*/spec.json")
     for pid in (records.lock_holder(str(spec.parent)), runner.status("sleeper").pid):
