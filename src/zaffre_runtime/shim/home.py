@@ -46,7 +46,9 @@ class Home:
     def prepare(self) -> None:
         """Make folders, drop a stale socket, hand over what belongs to the process. Raises OSError."""
         own = [self._scratch, self._temporary, self._sockets]
-        os.makedirs(self._sockets, mode=0o700, exist_ok=True)  # a restart of the machine may have emptied /run
+        os.makedirs(
+            self._sockets, mode=0o700, exist_ok=True
+        )  # a restart of the machine may have emptied /run
         for folder in (self._scratch, self._temporary):
             _make(folder)
         for name in os.listdir(self._sockets):

@@ -52,7 +52,7 @@ class LogWriter:
         except OSError:
             self.dropped_bytes += len(data)
             self._unnoted += len(data)
-            self._close()
+            self.close()
 
     def note(self, text: str) -> None:
         """A line of the shim's own."""
@@ -80,7 +80,7 @@ class LogWriter:
         if self._file is None:
             self._open()
         if self._size >= self._segment_bytes:
-            self._close()
+            self.close()
             self._number += 1
             self._open()
         assert self._file is not None
@@ -98,7 +98,8 @@ class LogWriter:
         for number in spare[: max(len(spare) - (self._segments - 2), 0)]:
             os.unlink(segment_path(self._folder, number))
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the open segment; a later write opens it again."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -18,7 +18,12 @@ SLEEP = "import time; print('up', flush=True); time.sleep(3600)"
 
 
 def sleeper(**changes):
-    values = {"argv": (sys.executable, "-S", "-c", SLEEP), "files": {"a": "1"}, "environment": {"S": "1"}, **changes}
+    values = {
+        "argv": (sys.executable, "-S", "-c", SLEEP),
+        "files": {"a": "1"},
+        "environment": {"S": "1"},
+        **changes,
+    }
     return ports.ServiceSpec(id="sleeper", **values)
 
 
@@ -184,7 +189,12 @@ def test_secrets_stay_out_of_sight(make_runner, place):
     assert "secret-4711" not in runner.logs("sleeper")
     assert (place / "services").stat().st_mode & 0o777 == 0o700
     assert spec.parent.stat().st_mode & 0o777 == 0o700
-    for path in [spec, *runner.paths("sleeper").files.iterdir(), spec.with_name("state.json"), spec.with_name("lock")]:
+    for path in [
+        spec,
+        *runner.paths("sleeper").files.iterdir(),
+        spec.with_name("state.json"),
+        spec.with_name("lock"),
+    ]:
         assert path.stat().st_mode & 0o777 == 0o600, path
 
 
@@ -198,5 +208,5 @@ def test_the_shim_keeps_nothing_of_the_server(make_runner, place):
     os.close(held)
     (spec,) = (place / "services").glob("*/spec.json")
     for pid in (records.lock_holder(str(spec.parent)), runner.status("sleeper").pid):
-        open_files = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+        open_files = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
         assert str(place / "database") not in open_files

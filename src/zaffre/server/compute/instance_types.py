@@ -141,7 +141,9 @@ class InstanceTypes:
 
     def list(self) -> list[InstanceType]:
         """All sizes, small before large."""
-        return sorted(self._by_key.values(), key=lambda kind: (kind.gpus, kind.cpu_cores, kind.memory_bytes, kind.name))
+        return sorted(
+            self._by_key.values(), key=lambda kind: (kind.gpus, kind.cpu_cores, kind.memory_bytes, kind.name)
+        )
 
 
 def load(file: Path | None) -> InstanceTypes:
@@ -155,7 +157,8 @@ def load(file: Path | None) -> InstanceTypes:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise errors.Invalid(
-            f"The table of instance types {file} cannot be read: {error}.", hint="See the setting instance_types_file."
+            f"The table of instance types {file} cannot be read: {error}.",
+            hint="See the setting instance_types_file.",
         ) from error
     return InstanceTypes({name: _parse(file, name, table) for name, table in tables.items()})
 
@@ -163,7 +166,9 @@ def load(file: Path | None) -> InstanceTypes:
 def _parse(file: Path, name: str, table: Any) -> InstanceType:
     known = {"cpu_cores", "memory_gib", "gpus"}
     if not isinstance(table, dict) or not {"cpu_cores", "memory_gib"} <= table.keys() <= known:
-        raise errors.Invalid(f"{file}: [{name}] must hold cpu_cores and memory_gib, may hold gpus, and nothing else.")
+        raise errors.Invalid(
+            f"{file}: [{name}] must hold cpu_cores and memory_gib, may hold gpus, and nothing else."
+        )
     cores, memory, gpus = table["cpu_cores"], table["memory_gib"], table.get("gpus", 0)
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (cores, memory))
     if not numbers or not (0 < cores < 1e5 and 0 < memory < 1e6):
