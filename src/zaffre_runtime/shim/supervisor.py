@@ -45,6 +45,7 @@ class Supervisor:
             isolation_reason=home.choice.reason,
             limits_enforced=self._group.enforced,
             limits_reason=self._group.reason,
+            control_groups=self._group.folders,
         )
         self._attempt: Optional[spawn.Attempt] = None
         self._ready: Dict[int, int] = {}
