@@ -17,7 +17,10 @@ class Home:
         self.folder = folder
         self.spec = spec
         self.log_folder = os.path.join(folder, records.LOG)
-        self._identity = os.stat(folder).st_ino
+        status = os.stat(folder)
+        self._identity = status.st_ino
+        # Two installations may give the same service the same folder name, but not the same inode.
+        self.unique_name = f"zaffre-{os.path.basename(folder)}-{status.st_dev:x}-{status.st_ino:x}"
         _make(self.log_folder)
         self._scratch = os.path.join(folder, records.SCRATCH)
         self._temporary = os.path.join(folder, _TEMPORARY)

@@ -103,6 +103,7 @@ class LocalServiceRunner:
                 os.close(descriptor)
         self.wait(service_id, timeout_s=_START_TIMEOUT_S)
         stragglers.end_marked(folder)
+        _remove_groups(Path(folder))
 
     def remove(self, service_id: str) -> None:
         """See the port."""
@@ -113,8 +114,7 @@ class LocalServiceRunner:
                     f"The service {service_id} is alive.", hint="Stop it and wait until it has ended."
                 )
             if folder.exists():
-                record = records.read_json(str(folder / records.STATE)) or {}
-                limits.remove_groups(record.get("control_groups", ()))
+                _remove_groups(folder)
                 doomed = self._services / f"{_TEMPORARY}{folder.name}-{secrets.token_hex(4)}"
                 folder.rename(doomed)
                 shutil.rmtree(doomed)
@@ -221,6 +221,12 @@ class LocalServiceRunner:
         if done.returncode != 0:
             text = done.stderr.decode(errors="replace").strip()
             raise errors.Unavailable(f"The shim in {folder} did not start: {text}")
+
+
+def _remove_groups(folder: Path) -> None:
+    """What a shim that was killed could not take away itself."""
+    record = records.read_json(str(folder / records.STATE)) or {}
+    limits.remove_groups(record.get("control_groups", ()))
 
 
 def _why_gone(folder: Path) -> str:
