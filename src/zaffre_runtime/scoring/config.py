@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Dict, List, MutableMapping, Optional
 
@@ -46,7 +45,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def load(environ: MutableMapping[str, str]) -> Config:
     path = environ.get(VARIABLE)
     if not path:
-        raise errors.ConfigurationError(f"{VARIABLE} is not set: it names the JSON file that says what to serve")
+        raise errors.ConfigurationError(
+            f"{VARIABLE} is not set: it names the JSON file that says what to serve"
+        )
     try:
         config = msgspec.json.decode(Path(path).read_bytes(), type=Config)
     except OSError as error:
@@ -62,7 +63,13 @@ def _check(config: Config) -> None:
         raise errors.ConfigurationError("give either `socket` or `port`, and not both")
     if config.entry_script is not None and config.app_root is None:
         raise errors.ConfigurationError("`entry_script` needs `app_root`, the folder that holds the code")
-    for name in ("request_timeout_ms", "max_batch", "max_concurrent_requests", "max_waiting", "max_body_bytes"):
+    for name in (
+        "request_timeout_ms",
+        "max_batch",
+        "max_concurrent_requests",
+        "max_waiting",
+        "max_body_bytes",
+    ):
         if getattr(config, name) < 1:
             raise errors.ConfigurationError(f"`{name}` must be at least 1, is {getattr(config, name)}")
 
@@ -73,7 +80,9 @@ def with_script_timeout(config: Config, environ: MutableMapping[str, str]) -> Co
     if text is None:
         return config
     if not text.isdigit() or int(text) < 1:
-        raise errors.ConfigurationError(f"SCORING_TIMEOUT_MS must be a whole number of milliseconds, is {text!r}")
+        raise errors.ConfigurationError(
+            f"SCORING_TIMEOUT_MS must be a whole number of milliseconds, is {text!r}"
+        )
     return msgspec.structs.replace(config, request_timeout_ms=min(int(text), config.request_timeout_ms))
 
 
@@ -102,10 +111,10 @@ def import_folders(config: Config, environ: MutableMapping[str, str]) -> List[st
     """Where the user's own modules are found, best first."""
     if config.app_root is None:
         return []
-    folders = []
+    root, folders = Path(config.app_root), []
     if config.entry_script is not None:
-        folders.append(os.path.dirname(os.path.join(config.app_root, config.entry_script)))
-    folders.append(config.app_root)
+        folders.append((root / config.entry_script).parent)
+    folders.append(root)
     if environ.get("AZUREML_SOURCE_DIRECTORY"):
-        folders.append(os.path.join(config.app_root, environ["AZUREML_SOURCE_DIRECTORY"]))
-    return list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        folders.append(root / environ["AZUREML_SOURCE_DIRECTORY"])
+    return list(dict.fromkeys(str(folder.absolute()) for folder in folders))

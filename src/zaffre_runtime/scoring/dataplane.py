@@ -8,12 +8,11 @@ failed call of many is repeated one by one, so that a bad request fails alone.
 from __future__ import annotations
 
 import queue
-import sys
 import time
 import traceback
 from typing import List, Optional, Protocol
 
-from zaffre_runtime.scoring import answers, errors, exchange
+from zaffre_runtime.scoring import answers, errors, exchange, logs
 
 
 class Scorer(Protocol):
@@ -40,7 +39,7 @@ class DataPlane:
         self.running: Optional[Call] = None
         self._scorer = scorer
         self._max_waiting = max_waiting
-        self._waiting: "queue.SimpleQueue[Optional[exchange.Exchange]]" = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Optional[exchange.Exchange]] = queue.SimpleQueue()
 
     def submit(self, wanted: exchange.Exchange) -> bool:
         """False when too many wait already."""
@@ -88,6 +87,6 @@ class DataPlane:
     def _failure(error: Exception, asked: exchange.Exchange, call: Call) -> answers.Answer:
         if isinstance(error, errors.Refused):
             return answers.message(error.status, error.message)
-        print(f"request {asked.request_id} failed:", file=sys.stderr)  # noqa: T201 - stderr is the replica's log
+        logs.say(f"request {asked.request_id} failed:")
         traceback.print_exception(type(error), error, error.__traceback__)
         return answers.script_failure((time.monotonic() - call.started) * 1000)

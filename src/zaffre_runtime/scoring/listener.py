@@ -14,12 +14,14 @@ asyncio 14,700; MPServer with uvloop 19,800; this 26,600.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any, Callable, Optional
 
-from granian import _granian
+from granian import _granian as _typed
+
+_granian: Any = _typed  # its stub file lags behind the signatures
 
 Callback = Callable[[Any], None]
 
@@ -31,13 +33,15 @@ IO_THREADS = 1
 class _Inline:
     """The few methods of an event loop that granian calls; each runs its callback on the calling thread."""
 
-    def call_soon_threadsafe(self, callback: Callable[..., Any], *arguments: Any, context: Any = None) -> None:
+    def call_soon_threadsafe(
+        self, callback: Callable[..., Any], *arguments: Any, context: Any = None
+    ) -> None:
         callback(*arguments)
 
     call_soon = call_soon_threadsafe
 
 
-class _Scheduler(_granian.CallbackScheduler):  # type: ignore[misc]
+class _Scheduler(_typed.CallbackScheduler):
     __slots__ = ()
 
     def __init__(self, callback: Callback) -> None:
@@ -49,8 +53,11 @@ def _ignore(*_: Any) -> None:
     """Granian's hooks for entering and leaving an asyncio task: there is none."""
 
 
+_untyped: Any = _Scheduler
+
+
 def _scheduler(loop: _Inline, callback: Callback) -> _Scheduler:
-    made: _Scheduler = _Scheduler.__new__(_Scheduler, loop, None, None, _ignore, _ignore)
+    made: _Scheduler = _untyped.__new__(_Scheduler, loop, None, None, _ignore, _ignore)
     made.__init__(callback)  # type: ignore[misc]
     return made
 
@@ -61,14 +68,24 @@ def _worker(holder: Any) -> Any:
     common = (1, 1, 30, BACKLOG, "1", None, None, False, None)
     if sys.version_info >= (3, 10):
         return _granian.RSGIWorker(
-            WORKER_ID, (None, holder), None, IO_THREADS, *common, *tls_off, "tls1.3", None, [], False, (None, None)
+            WORKER_ID,
+            (None, holder),
+            None,
+            IO_THREADS,
+            *common,
+            *tls_off,
+            "tls1.3",
+            None,
+            [],
+            False,
+            (None, None),
         )
     return _granian.RSGIWorker(WORKER_ID, (None, holder), IO_THREADS, *common, *tls_off, None, [], False)
 
 
 def _unix_holder(path: str) -> Any:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # left by a process that was killed
+        Path(path).unlink()  # left by a process that was killed
     if sys.version_info >= (3, 10):
         return _granian.UnixListenerSpec(path, BACKLOG, None).build()
     return _granian.UnixListenerSpec(path, BACKLOG).build()
@@ -77,7 +94,9 @@ def _unix_holder(path: str) -> Any:
 class Listener:
     """Opens the address at construction; `stop` refuses new connections and lets the open ones finish."""
 
-    def __init__(self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]) -> None:
+    def __init__(
+        self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]
+    ) -> None:
         self._socket = socket
         self._drained = threading.Event()
         self._signal = _granian.WorkerSignal()
@@ -94,7 +113,7 @@ class Listener:
     def stop(self) -> None:
         if self._socket is not None:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._socket)
+                Path(self._socket).unlink()
         self._signal.set()
 
     def drained(self) -> bool:

@@ -19,12 +19,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
-from zaffre_runtime.scoring import answers, errors, exchange, payloads, swagger
+from zaffre_runtime.scoring import answers, errors, exchange, logs, payloads, swagger
 from zaffre_runtime.scoring.compat import headers, install, request
 
 ENTRY_MODULE = "entry_module"
 HEADERS_PARAMETER = "request_headers"
-OURS_TO_SET = frozenset(("connection", "content-length", "content-type", "transfer-encoding", "x-ms-run-function-failed"))
+OURS_TO_SET = frozenset(
+    ("connection", "content-length", "content-type", "transfer-encoding", "x-ms-run-function-failed")
+)
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -49,7 +51,7 @@ class Script:
     def start(self) -> None:
         try:
             self._init()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything; all of it ends the start
+        except (Exception, SystemExit) as error:
             raise errors.ScriptError(f"{self._path.name}: init() failed: {_described(error)}") from error
 
     def score(self, exchanges: List[exchange.Exchange]) -> List[answers.Answer]:
@@ -74,7 +76,7 @@ class Script:
         try:
             return answers.from_json_value(value, exec_ms)
         except (TypeError, ValueError, RecursionError) as error:
-            print(f"request {asked.request_id}: run() returned what JSON cannot hold: {error}", file=sys.stderr)  # noqa: T201 - stderr is the replica's log
+            logs.say(f"request {asked.request_id}: run() returned what JSON cannot hold: {error}")
             return answers.message(500, _not_json(value, error), failed=True, exec_ms=exec_ms)
 
     # How the script wants to be called
@@ -88,7 +90,9 @@ class Script:
     def _parameters(self) -> List[inspect.Parameter]:
         found = list(inspect.signature(self._run).parameters.values())
         if any(one.kind not in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD) for one in found):
-            self._refuse("run() cannot take positional-only arguments, *args or **kwargs: name its parameters")
+            self._refuse(
+                "run() cannot take positional-only arguments, *args or **kwargs: name its parameters"
+            )
         return found
 
     def _mode(self, parameters: List[inspect.Parameter]) -> Arguments:
@@ -112,7 +116,11 @@ class Script:
 def load(app_root: Path, entry_script: str) -> Script:
     path = app_root / entry_script
     if not path.is_file():
-        there = ", ".join(sorted(entry.name for entry in app_root.iterdir())[:50]) if app_root.is_dir() else "nothing"
+        there = (
+            ", ".join(sorted(entry.name for entry in app_root.iterdir())[:50])
+            if app_root.is_dir()
+            else "nothing"
+        )
         raise errors.ScriptError(f"the scoring script {entry_script} is not in {app_root}; there is: {there}")
     return Script(path)
 
@@ -125,7 +133,7 @@ def _imported(path: Path) -> ModuleType:
     sys.modules[ENTRY_MODULE] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything; all of it ends the start
+    except (Exception, SystemExit) as error:
         raise errors.ScriptError(f"{path.name} cannot be imported: {_described(error)}") from error
     return module
 
@@ -183,7 +191,11 @@ def _request(asked: exchange.Exchange) -> request.AMLRequest:
 
 def _is_response(value: Any) -> bool:
     """AMLResponse, or a Flask or werkzeug response, whatever version the environment has."""
-    return hasattr(value, "status_code") and hasattr(value, "headers") and callable(getattr(value, "get_data", None))
+    return (
+        hasattr(value, "status_code")
+        and hasattr(value, "headers")
+        and callable(getattr(value, "get_data", None))
+    )
 
 
 def _from_response(response: Any, exec_ms: float) -> answers.Answer:

@@ -17,11 +17,12 @@ import threading
 import time
 from typing import Any, Optional
 
-from zaffre_runtime.scoring import answers, config, dataplane, errors, listener
+from zaffre_runtime.scoring import answers, config, dataplane, errors, listener, logs
 
 DRAIN_LOOK_S = 0.01
 LONGEST_SLEEP_S = 5.0
 LOCK_HELD_GRACE_S = 10.0
+STDERR = 2  # the descriptor: user code may have replaced sys.stderr
 
 
 def _note(*_: Any) -> None:
@@ -56,7 +57,7 @@ class Watch(threading.Thread):
         while True:
             pause = min(pause, DRAIN_LOOK_S if self._drain_until else LONGEST_SLEEP_S)
             faulthandler.dump_traceback_later(
-                self._timeout_s + self._grace_s + pause + LOCK_HELD_GRACE_S, exit=True, file=sys.__stderr__
+                self._timeout_s + self._grace_s + pause + LOCK_HELD_GRACE_S, exit=True, file=STDERR
             )
             readable, _, _ = select.select([self._signals], [], [], pause)
             if readable:
@@ -69,7 +70,7 @@ class Watch(threading.Thread):
     def _signalled(self, numbers: bytes) -> None:
         if self._drain_until or not {signal.SIGTERM, signal.SIGINT} & set(numbers):
             return
-        _say("stopping: requests in flight are finished, new ones refused")
+        logs.say("stopping: requests in flight are finished, new ones refused")
         self._drain_until = time.monotonic() + self._drain_s
         if self._door is not None:
             self._door.stop()
@@ -95,16 +96,14 @@ class Watch(threading.Thread):
         call.timed_out = True
         for one in call.exchanges:
             if one.answer(answers.timeout(self._timeout_ms)):
-                _say(f"request {one.request_id}: scoring timeout after {self._timeout_ms} ms")
+                logs.say(f"request {one.request_id}: scoring timeout after {self._timeout_ms} ms")
 
     def _end(self) -> None:
         """The main thread is stuck in user code: nothing in this process can stop it but the process's end."""
-        _say(f"the call is still running {self._grace_s:g} s after its timeout; this worker ends and is replaced")
-        faulthandler.dump_traceback(file=sys.__stderr__)
+        logs.say(
+            f"the call is still running {self._grace_s:g} s after its timeout; this worker ends and is replaced"
+        )
+        faulthandler.dump_traceback(file=STDERR)
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
         os._exit(errors.STUCK)
-
-
-def _say(text: str) -> None:
-    print(f"zaffre: {text}", file=sys.stderr, flush=True)  # noqa: T201 - stderr is the replica's log

@@ -9,11 +9,13 @@ class HeaderDict(Dict[str, str]):
     """What a `request_headers` parameter receives: a real dict, Title-Case names, found in any case."""
 
     @classmethod
-    def of(cls, pairs: Iterable[Tuple[str, str]]) -> "HeaderDict":
+    def of(cls, pairs: Iterable[Tuple[str, str]]) -> HeaderDict:
         made = cls()
         for name, value in pairs:
             title = name.title()
-            made[title] = f"{dict.__getitem__(made, title)},{value}" if dict.__contains__(made, title) else value
+            made[title] = (
+                f"{dict.__getitem__(made, title)},{value}" if dict.__contains__(made, title) else value
+            )
         return made
 
     def __missing__(self, name: str) -> str:
@@ -26,7 +28,10 @@ class HeaderDict(Dict[str, str]):
         return dict.__contains__(self, str(name).title())
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
 
 class MultiDict(Dict[str, Any]):
@@ -93,7 +98,10 @@ class Headers(MutableMapping[str, str]):
         return [value for known, value in self._pairs if known.lower() == name.lower()]
 
     def get(self, name: str, default: Optional[Any] = None) -> Any:
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def extend(self, more: Any) -> None:
         for name, value in more.items() if hasattr(more, "items") else more:

@@ -156,7 +156,7 @@ class AMLRequest:
 
     @property
     def cookies(self) -> Dict[str, str]:
-        jar: "http.cookies.SimpleCookie" = http.cookies.SimpleCookie()
+        jar: http.cookies.SimpleCookie = http.cookies.SimpleCookie()
         try:
             jar.load(self.headers.get("Cookie", ""))
         except http.cookies.CookieError:
