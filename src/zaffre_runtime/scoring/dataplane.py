@@ -53,21 +53,38 @@ class DataPlane:
 
     def serve(self) -> None:
         """Until `stop`; every request submitted before it is answered first."""
-        take, size, most = self._waiting.get, self._waiting.qsize, self._scorer.most
         while True:
-            first = take()
+            first = self._waiting.get()
             if first is None:
                 return
-            batch, last = [first], False
-            for _ in range(min(size(), most - 1)):
-                found = take()
-                if found is None:
-                    last = True
-                    break
-                batch.append(found)
-            self._call(batch)
-            if last:
+            batch = [first]
+            if self._scorer.most > 1:
+                self._let_others_in()
+                batch += self._more(self._scorer.most - 1)
+            self._call([one for one in batch if one is not None])
+            if batch[-1] is None:
                 return
+
+    def _let_others_in(self) -> None:
+        """Give the interpreter lock to the I/O thread until it has handed over all that lies ready in its sockets.
+
+        It does not wait for anything to arrive: with one caller it costs a microsecond; with 32 it more than doubles
+        the rows per call, because otherwise the first request handed over ends the others' turn.
+        """
+        size, most = self._waiting.qsize, self._scorer.most
+        before = -1
+        while before < size() < most:
+            before = size()
+            os.sched_yield()
+
+    def _more(self, most: int) -> List[Optional[exchange.Exchange]]:
+        """What waits, up to `most`; the mark of `stop`, if met, is the last."""
+        found: List[Optional[exchange.Exchange]] = []
+        for _ in range(min(self._waiting.qsize(), most)):
+            found.append(self._waiting.get())
+            if found[-1] is None:
+                break
+        return found
 
     def _call(self, batch: List[exchange.Exchange]) -> None:
         call = self.running = Call(batch)

@@ -67,7 +67,7 @@ class Script:
     def _score(self, asked: exchange.Exchange) -> answers.Answer:
         arguments = self._arguments(asked)
         if self._wants_headers:
-            arguments[HEADERS_PARAMETER] = headers.HeaderDict.of(asked.scope.headers.items())
+            arguments[HEADERS_PARAMETER] = headers.HeaderDict.of(asked.headers.items())
         started = time.perf_counter()
         value = self._run(**arguments)
         exec_ms = (time.perf_counter() - started) * 1000
@@ -179,7 +179,7 @@ def _request(asked: exchange.Exchange) -> request.AMLRequest:
         scope.method,
         scope.path,
         query=scope.query_string,
-        pairs=scope.headers.items(),
+        pairs=asked.headers.items(),
         body=asked.body,
         client=scope.client,
         scheme=asked.header("x-forwarded-proto") or scope.scheme,
