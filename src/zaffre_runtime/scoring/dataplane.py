@@ -7,6 +7,7 @@ failed call of many is repeated one by one, so that a bad request fails alone.
 
 from __future__ import annotations
 
+import os
 import queue
 import time
 import traceback
@@ -57,7 +58,7 @@ class DataPlane:
             first = self._waiting.get()
             if first is None:
                 return
-            batch = [first]
+            batch: List[Optional[exchange.Exchange]] = [first]
             if self._scorer.most > 1:
                 self._let_others_in()
                 batch += self._more(self._scorer.most - 1)
