@@ -33,6 +33,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     request_timeout_ms: int = 5000
     timeout_grace_ms: int = 2000
+    lock_held_grace_ms: int = 10_000
     drain_ms: int = 30_000
     max_batch: int = 64
     max_concurrent_requests: int = 1

@@ -92,7 +92,7 @@ def _unix_holder(path: str) -> Any:
 
 
 class Listener:
-    """Opens the address at construction; `stop` refuses new connections and lets the open ones finish."""
+    """Opens the address at construction. `leave`, then `stop`, refuse new connections and let the open ones finish."""
 
     def __init__(
         self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]
@@ -110,10 +110,13 @@ class Listener:
             self._worker = _worker(_granian.ListenerSpec(host or "127.0.0.1", port, BACKLOG).build())
             self._worker.serve_async(self._scheduler, self._loop, self._signal)
 
-    def stop(self) -> None:
+    def leave(self) -> None:
+        """Nobody new finds the Unix socket; who has connected already is still taken in (until `stop`)."""
         if self._socket is not None:
             with contextlib.suppress(FileNotFoundError):
                 Path(self._socket).unlink()
+
+    def stop(self) -> None:
         self._signal.set()
 
     def drained(self) -> bool:

@@ -20,8 +20,8 @@ from typing import Any, Optional
 from zaffre_runtime.scoring import answers, config, dataplane, errors, listener, logs
 
 DRAIN_LOOK_S = 0.01
+SETTLE_S = 0.1  # for connections that the kernel has accepted and granian has not
 LONGEST_SLEEP_S = 5.0
-LOCK_HELD_GRACE_S = 10.0
 STDERR = 2  # the descriptor: user code may have replaced sys.stderr
 
 
@@ -37,8 +37,10 @@ class Watch(threading.Thread):
         self._timeout_ms = settings.request_timeout_ms
         self._timeout_s = settings.request_timeout_ms / 1000
         self._grace_s = settings.timeout_grace_ms / 1000
+        self._lock_held_s = settings.lock_held_grace_ms / 1000
         self._drain_s = settings.drain_ms / 1000
         self._drain_until: float = 0
+        self._stop_at: float = 0
         self._signals, self._wake = os.pipe()
 
     def take_signals(self) -> None:
@@ -57,7 +59,7 @@ class Watch(threading.Thread):
         while True:
             pause = min(pause, DRAIN_LOOK_S if self._drain_until else LONGEST_SLEEP_S)
             faulthandler.dump_traceback_later(
-                self._timeout_s + self._grace_s + pause + LOCK_HELD_GRACE_S, exit=True, file=STDERR
+                self._timeout_s + self._grace_s + pause + self._lock_held_s, exit=True, file=STDERR
             )
             readable, _, _ = select.select([self._signals], [], [], pause)
             if readable:
@@ -71,12 +73,19 @@ class Watch(threading.Thread):
         if self._drain_until or not {signal.SIGTERM, signal.SIGINT} & set(numbers):
             return
         logs.say("stopping: requests in flight are finished, new ones refused")
-        self._drain_until = time.monotonic() + self._drain_s
+        now = time.monotonic()
+        self._drain_until, self._stop_at = now + self._drain_s, now + SETTLE_S
         if self._door is not None:
-            self._door.stop()
+            self._door.leave()
 
     def _drained(self) -> bool:
-        return time.monotonic() > self._drain_until or (self._door is not None and self._door.drained())
+        now = time.monotonic()
+        if self._door is None or now > self._drain_until:
+            return True
+        if now > self._stop_at:
+            self._stop_at = self._drain_until
+            self._door.stop()
+        return self._door.drained()
 
     def _look(self) -> float:
         """Seconds until the next look; a call that starts now cannot be due earlier."""
