@@ -1,0 +1,1 @@
+"""Long work that a caller can poll: what was asked, how far it is, how it ended."""
