@@ -69,13 +69,14 @@ class Channels:
         )
 
     async def _solve(self, specs: Sequence[str], channels: Sequence[str]) -> list[Any]:
-        return await rattler.solve(
+        records: list[Any] = await rattler.solve(
             sources=[rattler.Channel(name, self._alias) for name in channels],
             specs=list(specs),
             gateway=rattler.Gateway(cache_dir=self._cache / "repodata"),
             virtual_packages=rattler.VirtualPackage.detect(),
             timeout=dt.timedelta(seconds=self._timeout_s),
         )
+        return records
 
     def _run(self, work: Awaitable[Answer]) -> Answer:
         async def limited() -> Answer:

@@ -70,19 +70,18 @@ class Lock:
         content: dict[str, Any] = json.loads(text)
         if content.pop("format", None) != _FORMAT:
             raise errors.Invalid("The lock was written by another version of Zaffre.", hint="Lock it again.")
-        conda = tuple(
-            CondaPackage(**{**package, "depends": tuple(package["depends"])})
-            for package in content.pop("conda")
+        content["conda"] = tuple(
+            CondaPackage(**{**package, "depends": tuple(package["depends"])}) for package in content["conda"]
         )
-        lists = {name: tuple(content.pop(name)) for name in ("options", "notes")}
-        return cls(conda=conda, **lists, **content)
+        content["options"], content["notes"] = tuple(content["options"]), tuple(content["notes"])
+        return cls(**content)
 
     def packages(self) -> dict[str, str]:
         """Every package by normal name with its version; the version of one given by address is empty."""
-        conda = {package.name: package.version for package in self.conda}
-        direct = {names.canonicalize_name(found["name"]): "" for found in _DIRECT.finditer(self.requirements)}
-        pinned = {
-            names.canonicalize_name(found["name"]): found["version"]
-            for found in _PINNED.finditer(self.requirements)
-        }
-        return {**conda, **direct, **pinned}
+        held = {package.name: package.version for package in self.conda}
+        held.update(
+            (str(names.canonicalize_name(found["name"])), "") for found in _DIRECT.finditer(self.requirements)
+        )
+        for found in _PINNED.finditer(self.requirements):
+            held[names.canonicalize_name(found["name"])] = found["version"]
+        return held

@@ -119,7 +119,8 @@ class Uv:
                 for line in process.stdout:
                     clean = addresses.redact(line.rstrip())
                     last.append(clean)
-                    log(clean)
+                    if not clean.startswith("Using "):  # a folder of this machine
+                        log(clean)
                 code = process.wait()
             finally:
                 watchdog.cancel()
