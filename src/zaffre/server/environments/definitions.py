@@ -61,7 +61,7 @@ def from_fields(fields: Mapping[str, Any]) -> Definition:
     if plain is not None:
         definition = _add_pip(definition, _lines(plain), source="requirements")
     if extension.get("python"):
-        definition = dataclasses.replace(definition, python=_python_spec(f"python={extension['python']}"))
+        definition = dataclasses.replace(definition, python=_python_version(extension["python"]))
     return dataclasses.replace(definition, image=fields.get("image"))
 
 
@@ -76,9 +76,7 @@ def from_mlflow(files: Mapping[str, str]) -> Definition:
         definition = _add_pip(Definition(), _lines(files["requirements.txt"]), source="requirements.txt")
         if "python_env.yaml" in files:
             python = _mapping(files["python_env.yaml"], "python_env.yaml").get("python")
-            definition = dataclasses.replace(
-                definition, python=_python_spec(f"python={python}") if python else None
-            )
+            definition = dataclasses.replace(definition, python=_python_version(python) if python else None)
     else:
         raise errors.NotFound(
             "The model folder says nothing about its packages: neither conda.yaml nor requirements.txt is there.",
@@ -199,6 +197,12 @@ def _add_pip(definition: Definition, lines: Iterable[str], *, source: str) -> De
         pip_options=tuple(dict.fromkeys((*definition.pip_options, *parsed.options))),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _python_version(given: object) -> str | None:
+    """`3.11` means 3.11 and its patch releases, as conda's `python=3.11` does."""
+    text = str(given).strip()
+    return _python_spec(f"python={text}" if text[:1].isdigit() else f"python{text}")
 
 
 def _python_spec(entry: str) -> str | None:

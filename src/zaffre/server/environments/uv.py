@@ -2,7 +2,7 @@
 
 Called by `solving`, `builds` and `overlay`. What goes in travels by standard input, never by argument, because an
 index address may carry a password. Building a source distribution runs its author's code as the server's user;
-`source_builds=False` allows wheels alone.
+`source_builds=False` allows wheels alone, and is what a server that isolates its users' code should say.
 """
 
 import collections
@@ -43,7 +43,7 @@ class Uv:
             "UV_LINK_MODE": "hardlink",
         }
         self._timeout_s = timeout_s
-        self._build_rule = () if source_builds else ("--only-binary", ":all:")
+        self._build_rule: tuple[str, ...] = () if source_builds else ("--no-build",)
 
     def compile(
         self,
@@ -61,6 +61,7 @@ class Uv:
         already, with their versions: they are respected and left out of the answer. Raises Invalid with the resolver's last
         lines, Unavailable when no index can be reached.
         """
+        self._check_sources(options)
         if not lines:
             return ""
         with tempfile.TemporaryDirectory(prefix="zaffre-lock-") as folder:
@@ -92,12 +93,20 @@ class Uv:
 
         `hold` is a file descriptor that stays open until uv has ended, whatever becomes of this process.
         """
+        self._check_sources(options)
         command = [
             "pip", "install", "-r", "-", "--no-deps", "--require-hashes", *into,
             *_arguments(options), *self._build_rule,
         ]  # fmt: skip
         text = _file_text([requirements], options)
         self._run(command, text, log=log, what="The environment cannot be built", hold=hold)
+
+    def _check_sources(self, options: Sequence[str]) -> None:
+        if self._build_rule and any(option.startswith("--no-binary") for option in options):
+            raise errors.Unsupported(
+                "--no-binary asks for packages to be built from source, which this server does not do.",
+                hint="Leave the option out, so that wheels are taken.",
+            )
 
     def _run(self, arguments: list[str], text: str, *, log: Log, what: str, hold: int | None = None) -> None:
         last: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
