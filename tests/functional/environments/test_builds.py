@@ -137,7 +137,7 @@ def test_a_stand_in_is_noted_in_the_lock(uv_, own):
     definition = definitions.from_fields({"conda_file": {"dependencies": ["python=3.6", {"pip": ["six"]}]}})
     lock = solving.Solver(uv_, [own], stand_in=True).lock(definition, log=print)
     assert lock.python == own.version
-    assert any("stands in" in note for note in lock.notes)
+    assert "stands in" in lock.stand_in
 
 
 def test_conda_packages_from_the_index_and_what_was_left_out_are_noted(solver):
@@ -161,7 +161,7 @@ def test_the_curated_sklearn_locks(solver):
     )
     lock = solver.lock(definition, log=print)
     assert lock.packages()["scikit-learn"].startswith("1.5.")
-    assert "curated" in lock.notes[0]
+    assert "sklearn-1.5" in lock.source
 
 
 def test_an_index_that_cannot_be_reached_is_said_so(home, own):

@@ -53,7 +53,7 @@ class Solver:
         return self._from_index(definition, unreachable, log)
 
     def _from_index(self, definition: definitions.Definition, notes: tuple[str, ...], log: Log) -> locks.Lock:
-        interpreter, python_notes = pythons.choose(
+        interpreter, stand_in = pythons.choose(
             definition.python, self._installed, stand_in=self._stand_in, prefer_shared=self._prefer_shared
         )
         taken = substitutes.from_index(definition.conda)
@@ -62,8 +62,9 @@ class Solver:
         text = self._uv.compile(
             lines, definition.pip_options, python=interpreter.path, version=interpreter.version, log=log
         )
-        all_notes = (*definition.notes, *notes, *python_notes, *taken.notes)
-        return _lock(definition, interpreter.version, interpreter.platform, text, notes=all_notes)
+        all_notes = (*definition.notes, *notes, *taken.notes)
+        lock = _lock(definition, interpreter.version, interpreter.platform, text, notes=all_notes)
+        return dataclasses.replace(lock, stand_in=stand_in)
 
     def _from_channels(
         self, channels: conda.Channels, definition: definitions.Definition, log: Log
@@ -106,5 +107,6 @@ def _lock(
         definition=definition.digest,
         options=tuple(addresses.without_credentials(option) for option in definition.pip_options),
         notes=tuple(dict.fromkeys(notes)),
+        source=definition.source,
         image=definition.image,
     )

@@ -35,9 +35,25 @@ def test_spellings_of_real_files(reference, project):
     assert project in TABLE.definition(reference).pip
 
 
-def test_the_note_names_what_was_asked_for():
-    definition = TABLE.definition("AzureML-Minimal")
-    assert "AzureML-Minimal" in definition.notes[0]
+def test_the_source_names_what_was_asked_for():
+    assert TABLE.definition("AzureML-Minimal").source == "AzureML-Minimal (minimal)"
+    assert TABLE.definition("no-code-onnx").source is None
+
+
+def test_a_curated_image_alone_needs_no_container():
+    definition = TABLE.read({"image": "mcr.microsoft.com/azureml/curated/sklearn-1.5:12"})
+    assert definition.image == "mcr.microsoft.com/azureml/curated/sklearn-1.5:12"
+    assert "scikit-learn~=1.5.0" in definition.pip
+    assert (
+        TABLE.read(
+            {"image": "mcr.microsoft.com/azureml/curated/sklearn-1.5:12", "conda_file": {"dependencies": []}}
+        ).pip
+        == ()
+    )
+    with pytest.raises(errors.Unsupported):
+        TABLE.read({"image": "mcr.microsoft.com/azureml/curated/zzz:1"})
+    with pytest.raises(errors.Unsupported):
+        TABLE.read({"image": "docker.io/me/sklearn-1.5:1"})
 
 
 def test_an_unknown_name_shows_the_nearest():

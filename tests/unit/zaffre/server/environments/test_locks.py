@@ -14,7 +14,7 @@ CONDA = st.builds(
 )  # fmt: skip
 LOCKS = st.builds(
     locks.Lock, python=TEXTS, platform=TEXTS, requirements=TEXTS, definition=TEXTS, options=st.lists(TEXTS, max_size=3).map(tuple),
-    conda=st.lists(CONDA, max_size=2).map(tuple), notes=st.lists(TEXTS, max_size=3).map(tuple), image=st.none() | TEXTS,
+    conda=st.lists(CONDA, max_size=2).map(tuple), notes=st.lists(TEXTS, max_size=3).map(tuple), image=st.none() | TEXTS, stand_in=st.none() | TEXTS, source=st.none() | TEXTS,
 )  # fmt: skip
 
 
