@@ -41,6 +41,23 @@ def test_a_list_becomes_a_lock_and_a_lock_a_folder_that_is_shared(lock_of, build
     assert lines == []
 
 
+def test_other_users_may_read_a_build_whatever_the_servers_umask(lock_of, builder):
+    lock = lock_of("six==1.17.0", "packaging==24.0")
+    previous = os.umask(0o077)
+    try:
+        built = builder.ensure(lock, log=print)
+    finally:
+        os.umask(previous)
+    closed = [
+        path
+        for folder in (built.path / "env", built.overlay)
+        for path in (folder, *folder.rglob("*"))
+        if not path.is_symlink() and path.name != ".lock" and (path.stat().st_mode & 0o444) != 0o444
+    ]
+    assert closed == []
+    assert built.python.resolve().parent.parent in built.read_only_paths
+
+
 def test_equal_definitions_make_equal_locks(lock_of):
     assert lock_of("six", "iniconfig>=2").digest == lock_of("six", "iniconfig>=2").digest
 

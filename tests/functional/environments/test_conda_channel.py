@@ -95,7 +95,7 @@ def python_package(channel, own):
         "version": own.version,
         "build": "toy_0",
         "build_number": 0,
-        "depends": [],
+        "depends": ["_toy_ssl"],
         "subdir": SUBDIR,
     }
     return pack(channel, SUBDIR, index, files)
@@ -120,6 +120,20 @@ def noarch_package(channel, name, version, module):
     )
 
 
+def generic_package(channel):
+    """Neither its name nor its version means anything to pip."""
+    index = {
+        "name": "_toy_ssl",
+        "version": "1.1.1w",
+        "build": "0",
+        "build_number": 0,
+        "depends": [],
+        "subdir": "noarch",
+        "noarch": "generic",
+    }
+    return pack(channel, "noarch", index, {"lib/toy_ssl.txt": b"x"})
+
+
 @pytest.fixture(scope="module")
 def channel(tmp_path_factory, installed):
     """The address of the server's root; the channel lies below `/toy` and, behind a password, below `/guarded/toy`."""
@@ -130,6 +144,7 @@ def channel(tmp_path_factory, installed):
         "noarch": dict(noarch_package(root / "toy", *about) for about in [("toy-lib", "1.1", "toy_lib"), ("toy-lib", "1.2", "toy_lib"),
                                                                            ("iniconfig", "2.0.0", "iniconfig")]),
     }  # fmt: skip
+    packages["noarch"].update([generic_package(root / "toy")])
     for subdir, content in packages.items():
         document = {
             "info": {"subdir": subdir},
@@ -171,6 +186,7 @@ def test_a_channels_packages_are_locked_and_installed_and_pip_respects_them(
     lines = []
     lock = solving.Solver(uv_, [own], channels=channels).lock(definition, log=lines.append)
     assert [(one.name, one.version) for one in lock.conda] == [
+        ("_toy_ssl", "1.1.1w"),
         ("iniconfig", "2.0.0"),
         ("python", own.version),
         ("toy-lib", "1.1"),
