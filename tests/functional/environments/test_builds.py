@@ -232,6 +232,9 @@ def test_wheels_alone_are_installed_where_source_builds_are_not_allowed(home, ow
     wheels_only = uv.Uv(home / ".uv-cache", os.environ, source_builds=False)
     with pytest.raises(errors.Unsupported):
         wheels_only.compile(["six"], ["--no-binary :all:"], python=own.path, version=own.version, log=print)
+    with pytest.raises(errors.Invalid) as caught:
+        wheels_only.compile(["docopt==0.6.2"], (), python=own.path, version=own.version, log=print)
+    assert "wheel" in caught.value.hint
     assert "six==" in wheels_only.compile(["six"], (), python=own.path, version=own.version, log=print)
 
 
