@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from zaffre.contracts import manifests
 from zaffre.core import clock, errors
 from zaffre.server import db
-from zaffre.server.access import callers
+from zaffre.server.access import callers, workspaces
 from zaffre.server.artifacts import ports, store, uploads
 
 MAX_DIGESTS = 10_000
@@ -84,6 +84,7 @@ def create_tree(
 ) -> str:
     """Store a manifest; returns its address. Raises Invalid when a content is missing or has another size."""
     callers.require(caller, "artifacts/write", f"workspaces/{workspace}")
+    workspaces.exists(uow, workspace)
     now = clock.now()
     _demand_contents(uow, caller, manifest)
     row = {"workspace": workspace, "digest": manifest.digest, "size": manifest.size}

@@ -3,7 +3,8 @@ import hashlib
 import pytest
 
 from zaffre.contracts import manifests
-from zaffre.server.access import callers
+from zaffre.contracts import workspace as contract
+from zaffre.server.access import callers, workspaces
 from zaffre.server.artifacts import backends, service, uploads
 
 
@@ -24,6 +25,14 @@ def room(tmp_path):
         incoming=uploads.Incoming(tmp_path / "incoming"),
         max_upload_bytes=1_000_000,
     )
+
+
+@pytest.fixture
+def database(database, root):
+    with database.write() as uow:
+        for name in ("default", "physics", "chemistry"):
+            workspaces.create(uow, root, contract.Workspace(name=name))
+    return database
 
 
 @pytest.fixture

@@ -37,23 +37,15 @@ def test_a_tree_is_stored_and_read_back(database, ann, plant):
 def test_a_tree_needs_its_contents_with_their_sizes(database, ann, put):
     known = put(ann, b"known")
     absent = digest_of(b"absent")
+    known_entry = manifests.FileEntry(path="a", size=5, digest=known)
+    lacking = manifests.Manifest.of([known_entry, manifests.FileEntry(path="b", size=1, digest=absent)])
+    longer = manifests.Manifest.of([manifests.FileEntry(path="a", size=6, digest=known)])
     with database.write() as uow:
         with pytest.raises(errors.Invalid) as raised:
-            manifest = manifests.Manifest.of(
-                [
-                    manifests.FileEntry(path="a", size=5, digest=known),
-                    manifests.FileEntry(path="b", size=1, digest=absent),
-                ]
-            )
-            service.create_tree(uow, ann, "default", manifest)
+            service.create_tree(uow, ann, "default", lacking)
         assert raised.value.fields == {"missing": [absent]}
         with pytest.raises(errors.Invalid, match="has 5 bytes, not 6"):
-            service.create_tree(
-                uow,
-                ann,
-                "default",
-                manifests.Manifest.of([manifests.FileEntry(path="a", size=6, digest=known)]),
-            )
+            service.create_tree(uow, ann, "default", longer)
 
 
 @pytest.mark.parametrize(

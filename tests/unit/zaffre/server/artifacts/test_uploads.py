@@ -9,7 +9,8 @@ import pytest
 from zaffre.core import errors
 from zaffre.server.artifacts import uploads
 
-CONTENT = os.urandom(200_000)
+SIZE = 200_000
+CONTENT = os.urandom(SIZE)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -18,7 +19,7 @@ def incoming(tmp_path):
     return uploads.Incoming(tmp_path / "incoming")
 
 
-def begin(incoming, *, owner="ann", digest=DIGEST, offset=0, total=len(CONTENT), limit=1 << 30):
+def begin(incoming, *, owner="ann", digest=DIGEST, offset=0, total=SIZE, limit=1 << 30):
     return uploads.Upload(incoming, owner, digest, offset=offset, total=total, limit=limit)
 
 
