@@ -185,10 +185,18 @@ class OnlineDeployment(base.Entity):
         """`code_configuration.code`."""
         return self.code_configuration.code if self.code_configuration else None
 
+    @code_path.setter
+    def code_path(self, path: str) -> None:
+        self.code_configuration = CodeConfiguration(code=path, scoring_script=self.scoring_script)
+
     @property
     def scoring_script(self) -> str | None:
         """`code_configuration.scoring_script`."""
         return self.code_configuration.scoring_script if self.code_configuration else None
+
+    @scoring_script.setter
+    def scoring_script(self, name: str) -> None:
+        self.code_configuration = CodeConfiguration(code=self.code_path, scoring_script=name)
 
 
 def _with_code(data: dict[str, Any]) -> dict[str, Any]:

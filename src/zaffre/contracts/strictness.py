@@ -42,7 +42,7 @@ STRICTER: tuple[Rule, ...] = (
     Rule("reference-kind", "a model is wanted where an environment is named, or the reverse", r"names something under"),
     Rule("whole-number", "theirs cuts 1.9 to 1", r"must be a whole number"),
     Rule("tag-value", "the service stores texts", r"(tags|properties|environment_variables): must be text"),
-    Rule("unstorable-text", "no database holds a NUL or half a character", r"NUL or half a character"),
+    Rule("unstorable-text", "no database holds a NUL, half a character, or a number that is none", r"cannot be stored"),
     Rule("variable-name", "no process can have such a variable", r"cannot be the name of a variable"),
     Rule("repeated-key", "theirs keeps the last silently", r"is given twice"),
     Rule("alias-bomb", "aliases that multiply exhaust memory", r"through its aliases|alias contains itself"),

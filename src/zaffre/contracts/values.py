@@ -4,6 +4,7 @@ Used by the fields of every noun. The rules are the ones that users' files were 
 quoted, choices may be in any case, versions may be numbers; but text must be text.
 """
 
+import datetime as dt
 import math
 import os
 import re
@@ -97,9 +98,9 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, dict | list | tuple | set):
-        raise ValueError(f"must be text, not {_shown(value)}")
-    return str(value)
+    if isinstance(value, int | float | dt.date):
+        return str(value)
+    raise ValueError(f"must be text, not {_shown(value)}")
 
 
 def _words(value: Any) -> Any:
@@ -131,7 +132,9 @@ def _free(value: Any) -> Any:
         return {as_text(key): _free(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_free(item) for item in value]
-    return storable(value) if isinstance(value, str) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"contains {value}, which cannot be stored")
+    return value if isinstance(value, bool | int | float | None) else as_text(value)
 
 
 def _items(value: Any) -> Any:

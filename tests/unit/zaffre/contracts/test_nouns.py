@@ -195,3 +195,20 @@ def test_a_hundred_problems_are_cut_short() -> None:
     with pytest.raises(errors.Invalid) as caught:
         wire.from_wire("model", {f"key{number}": 1 for number in range(100)})
     assert caught.value.detail.endswith("... and 50 more.")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"x", {1, 2}])
+def test_values_that_json_does_not_know_are_refused(value: object) -> None:
+    with pytest.raises(errors.Invalid):
+        Model(name="churn", flavors={"a": {"b": [value]}})
+
+
+def test_code_may_be_given_and_changed_by_its_short_names() -> None:
+    deployment = ManagedOnlineDeployment(
+        name="blue", endpoint_name="churn", code_path="src", scoring_script="a.py"
+    )
+    deployment.scoring_script = "b.py"
+    deployment.code_path = "other"
+    assert deployment.code_configuration == CodeConfiguration(code="other", scoring_script="b.py")
+    with pytest.raises(errors.Invalid, match="not both"):
+        ManagedOnlineDeployment(name="blue", code_path="x", code_configuration=CodeConfiguration(code="y"))
