@@ -8,6 +8,7 @@ import fastapi
 from zaffre.core import settings
 from zaffre.server import db
 from zaffre.server.access import authentication, workspaces
+from zaffre.server.artifacts import service as artifacts
 
 
 @dataclasses.dataclass
@@ -17,6 +18,7 @@ class Context:
     settings: settings.Settings
     database: db.Database
     authenticator: authentication.Authenticator
+    blobs: artifacts.Room
     occupants: tuple[workspaces.Occupants, ...] = ()
 
 
