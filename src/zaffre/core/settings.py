@@ -77,7 +77,8 @@ def load(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[Origi
     origins: list[Origin] = []
     for name, field in fields.items():
         variable = f"ZAFFRE_{name.upper()}"
-        value, source = field.default, "default"
+        value: Any = field.default
+        source = "default"
         if name in table:
             value, source = _convert(name, table[name], field.default, str(file)), str(file)
         if variable in environ:

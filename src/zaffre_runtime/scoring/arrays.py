@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable, List, Sequence
 
 
-class NotByRow(Exception):  # noqa: N818 - says what the output is
+class NotByRow(Exception):
     """The output does not have one row for each row of the input."""
 
 
@@ -67,7 +67,7 @@ def _sliced(output: Any, counts: Sequence[int]) -> List[Any]:
     return found
 
 
-def rectangular(rows: Sequence[Sequence[Any]], width: int, refuse: Callable[[str], Exception]) -> None:
+def rectangular(rows: Sequence[Sequence[Any]], width: int, *, refuse: Callable[[str], Exception]) -> None:
     for index, row in enumerate(rows):
         if len(row) != width:
             raise refuse(f"row {index} has {len(row)} values, the model takes {width}")

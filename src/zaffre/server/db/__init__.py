@@ -1,0 +1,8 @@
+"""The database room: engine, unit of work, column types, migrations. Every room's `store.py` hangs its tables on
+`metadata`; nothing else of the server touches SQLAlchemy."""
+
+from zaffre.server.db.columns import Json, Moment, metadata
+from zaffre.server.db.engine import Database
+from zaffre.server.db.unit import UnitOfWork
+
+__all__ = ["Database", "Json", "Moment", "UnitOfWork", "metadata"]

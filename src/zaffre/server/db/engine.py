@@ -1,0 +1,135 @@
+"""Engines for SQLite and PostgreSQL behind one face: `read()` and `write()` hand out units of work.
+
+SQLite: one server process (a file lock says so), one writer at a time (`BEGIN IMMEDIATE` behind a fair in-process
+lock), WAL, `synchronous=FULL`, so that what was acknowledged survives a power cut. PostgreSQL: ordinary
+transactions; rows that count versions are locked by those who count.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from zaffre.core import errors
+from zaffre.server.db import unit
+
+
+class Database:
+    """One database. Threads share it. Raises Unavailable when it cannot be reached, Conflict when it is taken."""
+
+    def __init__(self, url: str) -> None:
+        self.url = sa.make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._lock_file: Any = None
+        self._writer = threading.Lock()
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        if self.is_sqlite:
+            self._claim()
+            self.engine = _sqlite_engine(self.url)
+        elif self.url.get_backend_name() == "postgresql":
+            self.engine = sa.create_engine(
+                self.url.set(drivername="postgresql+psycopg"),
+                pool_size=20,
+                max_overflow=20,
+                pool_pre_ping=True,
+            )
+        else:
+            raise errors.Invalid(
+                f"database_url names {self.url.get_backend_name()!r}, which Zaffre does not speak.",
+                hint="Use sqlite:///path or postgresql://user@host/name.",
+            )
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[unit.UnitOfWork]:
+        """A unit of work that sees one consistent state and writes nothing."""
+        with self._connected() as connection, connection.begin():
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
+            yield unit.UnitOfWork(connection)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[unit.UnitOfWork]:
+        """A unit of work that commits at the end of the block, or rolls back when the block raises."""
+        guard: contextlib.AbstractContextManager[Any] = (
+            self._writer if self.is_sqlite else contextlib.nullcontext()
+        )
+        with guard, self._connected() as connection:
+            work = unit.UnitOfWork(connection)
+            with connection.begin():
+                if self.is_sqlite:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield work
+        for topic in work.topics:
+            for listener in self._listeners.get(topic, ()):
+                listener()
+
+    def listen(self, topic: str, listener: Callable[[], None]) -> None:
+        """Call `listener` after every commit that touched `topic`. It must be quick and must not fail."""
+        self._listeners.setdefault(topic, []).append(listener)
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        try:
+            connection = self.engine.connect()
+        except sa.exc.OperationalError as error:
+            raise errors.Unavailable(
+                f"The database {self.url.render_as_string(hide_password=True)} cannot be reached.",
+                hint="Start it, or correct database_url in zaffre.toml.",
+            ) from error
+        with connection:
+            yield connection
+
+    def _claim(self) -> None:
+        path = self.url.database
+        if not path or path == ":memory:":
+            raise errors.Invalid("SQLite needs a file: use sqlite:////absolute/path.db.")
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise errors.Conflict(
+                f"Another server uses the database {path}.",
+                hint="`zaffre server stop` ends it; several servers together need PostgreSQL.",
+            ) from None
+        self._lock_file = descriptor
+
+    def close(self) -> None:
+        """Give back connections and the claim on the file."""
+        self.engine.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        pool_size=20,
+        max_overflow=40,
+        connect_args={
+            "check_same_thread": False,
+            "timeout": 60,
+            "isolation_level": None,
+            "cached_statements": 512,
+        },
+    )
+    # The driver's own transaction control is off (isolation_level None): `read` and `write` say BEGIN themselves.
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    Path(connection.execute("PRAGMA database_list").fetchone()[2]).chmod(0o600)
+    for pragma in (
+        "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536",
+        "temp_store=MEMORY", "mmap_size=268435456", "wal_autocheckpoint=2000",
+    ):  # fmt: skip
+        connection.execute(f"PRAGMA {pragma}")

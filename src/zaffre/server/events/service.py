@@ -1,0 +1,103 @@
+"""Append facts and relay them. Knows no subscriber: who listens is handed in by the composition root.
+
+Delivery is at least once and in the order of writing; a subscriber that fails is tried again by itself, with
+growing pauses, while the others go on.
+"""
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from zaffre.contracts import events as catalogue
+from zaffre.core import clock
+from zaffre.server import db
+from zaffre.server.events import store
+
+log = logging.getLogger(__name__)
+
+TOPIC = "events"
+"""What a relay listens to on the database."""
+
+Subscriber = Callable[[db.UnitOfWork, catalogue.Envelope], None]
+
+
+class Actor(Protocol):
+    """Who caused an event; a caller of `access` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def request_id(self) -> str: ...
+
+
+def append(uow: db.UnitOfWork, actor: Actor, event: catalogue.Event, *, workspace: str, subject: str) -> None:
+    """Write a fact in the caller's transaction; it is told to subscribers after the commit."""
+    store.insert(
+        uow,
+        {
+            "id": uuid.uuid4().hex,
+            "time": clock.now(),
+            "type": event.type_name(),
+            "workspace": workspace,
+            "subject": subject,
+            "actor": actor.name,
+            "reason": actor.reason,
+            "request_id": actor.request_id,
+            "data": event.model_dump(mode="json"),
+        },
+    )
+    uow.touch(TOPIC)
+
+
+def relay(database: db.Database, subscribers: Mapping[str, Subscriber], *, limit: int = 200) -> int:
+    """Tell subscribers of what is pending or due again; returns how many events were handled."""
+    with database.write() as uow:
+        rows = store.claim_pending(uow, limit)
+        for row in rows:
+            for name in subscribers:
+                _deliver(uow, row, name, subscribers[name], attempts=0)
+        if rows:
+            store.mark_told(uow, [row.seq for row in rows])
+        due = store.claim_retries(uow, clock.now(), limit)
+        for row in due:
+            if row.subscriber in subscribers:
+                _deliver(uow, row, row.subscriber, subscribers[row.subscriber], attempts=row.attempts)
+    return len(rows) + len(due)
+
+
+def _deliver(uow: db.UnitOfWork, row: Any, name: str, subscriber: Subscriber, *, attempts: int) -> None:
+    try:
+        with uow.connection.begin_nested():
+            subscriber(uow, envelope(row))
+    except Exception as error:  # whatever one subscriber does, the others are told
+        log.exception("subscriber %s failed on event %s", name, row.id)
+        pause_s = min(2.0**attempts, 300.0)
+        store.save_retry(
+            uow,
+            {
+                "event_id": row.id,
+                "subscriber": name,
+                "attempts": attempts + 1,
+                "next_at": clock.now() + dt.timedelta(seconds=pause_s),
+                "error": f"{type(error).__name__}: {error}"[:2000],
+            },
+        )
+    else:
+        if attempts:
+            store.drop_retry(uow, row.id, name)
+
+
+def envelope(row: Any) -> catalogue.Envelope:
+    """The envelope of a stored event."""
+    names = ("id", "time", "type", "workspace", "subject", "actor", "reason", "request_id", "data")
+    return catalogue.Envelope(**{name: getattr(row, name) for name in names})
+
+
+def next_retry(database: db.Database) -> dt.datetime | None:
+    """When the relay must wake by itself."""
+    with database.read() as uow:
+        return store.next_retry(uow)
