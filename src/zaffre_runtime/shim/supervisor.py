@@ -38,13 +38,14 @@ class Supervisor:
         self._start_timeout_s = float(spec.get("start_timeout_s") or "inf")
         self._log = logs.LogWriter(home.log_folder, int(spec.get("log_max_bytes", 64 << 20)))
         self._watch = watch.Watch(spec.get("liveness"))
-        self._group = limits.ControlGroup("zaffre-" + os.path.basename(home.folder), spec.get("limits", {}))
+        self._group = limits.ControlGroup(home.unique_name, spec.get("limits", {}))
         self._record = state.StateRecord(
             home.folder,
             isolated=home.choice.mode == "namespace",
             isolation_reason=home.choice.reason,
             limits_enforced=self._group.enforced,
             limits_reason=self._group.reason,
+            control_groups=self._group.folders,
         )
         self._attempt: Optional[spawn.Attempt] = None
         self._ready: Dict[int, int] = {}

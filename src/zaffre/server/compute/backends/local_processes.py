@@ -21,13 +21,12 @@ from zaffre.core import errors
 from zaffre.server.compute import ports
 from zaffre.server.compute.backends import local_specs
 from zaffre_runtime.shim import __file__ as shim_package
-from zaffre_runtime.shim import isolation, logs, records, state, stragglers
+from zaffre_runtime.shim import isolation, limits, logs, records, state, stragglers
 
 _SHIM = Path(shim_package).with_name("__main__.py")
 _TEMPORARY = ".new-"
 _START_TIMEOUT_S = 30
 _LAST_WORD_S = 5
-_GONE = "nothing keeps it up: it was killed, or the machine was restarted"
 
 
 class LocalServiceRunner:
@@ -104,6 +103,7 @@ class LocalServiceRunner:
                 os.close(descriptor)
         self.wait(service_id, timeout_s=_START_TIMEOUT_S)
         stragglers.end_marked(folder)
+        _remove_groups(Path(folder))
 
     def remove(self, service_id: str) -> None:
         """See the port."""
@@ -114,6 +114,7 @@ class LocalServiceRunner:
                     f"The service {service_id} is alive.", hint="Stop it and wait until it has ended."
                 )
             if folder.exists():
+                _remove_groups(folder)
                 doomed = self._services / f"{_TEMPORARY}{folder.name}-{secrets.token_hex(4)}"
                 folder.rename(doomed)
                 shutil.rmtree(doomed)
@@ -123,12 +124,10 @@ class LocalServiceRunner:
         """See the port."""
         folder = self._existing(service_id)
         alive = records.lock_holder(str(folder)) is not None
-        record = records.read_json(str(folder / records.STATE)) or {}
-        if (
-            not alive
-        ):  # it may have ended between the two looks: its last word is written before the lock is gone
-            record = records.read_json(str(folder / records.STATE)) or {}
-        return _status(service_id, record, alive=alive)
+        record = (
+            records.read_json(str(folder / records.STATE)) or {}
+        )  # after the lock: a last word comes before it goes
+        return _status(service_id, record, alive=alive, gone=_why_gone(folder))
 
     def list(self) -> list[str]:
         """See the port."""
@@ -224,11 +223,26 @@ class LocalServiceRunner:
             raise errors.Unavailable(f"The shim in {folder} did not start: {text}")
 
 
-def _status(service_id: str, record: dict[str, Any], *, alive: bool) -> ports.ServiceStatus:
+def _remove_groups(folder: Path) -> None:
+    """What a shim that was killed could not take away itself."""
+    record = records.read_json(str(folder / records.STATE)) or {}
+    limits.remove_groups(record.get("control_groups", ()))
+
+
+def _why_gone(folder: Path) -> str:
+    """Why a shim ended without a last word."""
+    try:
+        lines = (folder / records.ERROR).read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        return "nothing keeps it up: it was killed, or the machine was restarted"
+    return "its shim failed: " + next((line for line in reversed(lines) if line), "unknown")
+
+
+def _status(service_id: str, record: dict[str, Any], *, alive: bool, gone: str) -> ports.ServiceStatus:
     state, reason = record.get("state", "starting"), record.get("reason", "")
     pid = record.get("pid")
     if not alive and state not in ("exited", "failed", "stopped"):
-        state, reason, pid = "exited", _GONE, None
+        state, reason, pid = "exited", gone, None
     ending = record.get("last_exit")
     known = (
         "restarts",
