@@ -1,9 +1,14 @@
-"""The catalogue of facts: past tense, ids and values only. Audit, lineage, automation and the studio read these words."""
+"""The catalogue of events: what happened, in the past tense, with ids and values only.
+
+Services append them, the outbox delivers them, and audit, lineage, automation and the studio read the same words.
+"""
 
 import datetime as dt
 from typing import Any
 
 import pydantic
+
+from zaffre.core import clock, errors
 
 
 class Event(pydantic.BaseModel):
@@ -13,13 +18,200 @@ class Event(pydantic.BaseModel):
 
     @classmethod
     def type_name(cls) -> str:
+        """What the outbox stores beside the values."""
         return cls.__name__
 
 
-class Envelope(pydantic.BaseModel):
-    """A fact with its place and cause."""
+class _AssetRegistered(Event):
+    name: str
+    version: str
+    asset_type: str = ""
+    manifest_digest: str = ""
+    size: int = 0
+    tags: dict[str, str] = {}
 
-    model_config = pydantic.ConfigDict(frozen=True)
+
+class _AssetUpdated(Event):
+    """`changes` maps a field's name to its new value."""
+
+    name: str
+    version: str
+    changes: dict[str, Any] = {}
+
+
+class _AssetChanged(Event):
+    """`version` is None when the whole name is meant."""
+
+    name: str
+    version: str | None = None
+
+
+class ModelRegistered(_AssetRegistered): ...
+
+
+class ModelUpdated(_AssetUpdated): ...
+
+
+class ModelArchived(_AssetChanged): ...
+
+
+class ModelRestored(_AssetChanged): ...
+
+
+class ModelDeleted(_AssetChanged): ...
+
+
+class DataRegistered(_AssetRegistered): ...
+
+
+class DataUpdated(_AssetUpdated): ...
+
+
+class DataArchived(_AssetChanged): ...
+
+
+class DataRestored(_AssetChanged): ...
+
+
+class DataDeleted(_AssetChanged): ...
+
+
+class EnvironmentRegistered(_AssetRegistered): ...
+
+
+class EnvironmentUpdated(_AssetUpdated): ...
+
+
+class EnvironmentArchived(_AssetChanged): ...
+
+
+class EnvironmentRestored(_AssetChanged): ...
+
+
+class EnvironmentDeleted(_AssetChanged): ...
+
+
+class EnvironmentLocked(Event):
+    """The lock was made; every build uses it from now on."""
+
+    name: str
+    version: str
+    lock_digest: str
+    python: str = ""
+
+
+class AliasMoved(Event):
+    """`version` is None when the alias was removed, `previous` when it was new."""
+
+    kind: str
+    name: str
+    alias: str
+    version: str | None
+    previous: str | None = None
+
+
+class _WorkspaceEvent(Event):
+    name: str
+
+
+class WorkspaceCreated(_WorkspaceEvent): ...
+
+
+class WorkspaceUpdated(_WorkspaceEvent): ...
+
+
+class WorkspaceDeleted(_WorkspaceEvent): ...
+
+
+class TokenCreated(Event):
+    """Never the token itself."""
+
+    token_id: str
+    name: str
+    grants: list[str] = []
+
+
+class TokenRevoked(Event):
+    token_id: str
+    name: str
+
+
+class _EndpointEvent(Event):
+    endpoint: str
+
+
+class EndpointCreated(_EndpointEvent): ...
+
+
+class EndpointUpdated(_EndpointEvent): ...
+
+
+class EndpointDeleted(_EndpointEvent): ...
+
+
+class KeysRegenerated(Event):
+    """`key` is `primary` or `secondary`; never its value."""
+
+    endpoint: str
+    key: str
+
+
+class TrafficChanged(Event):
+    """Per cent by deployment; `previous` is what it was before."""
+
+    endpoint: str
+    traffic: dict[str, int]
+    mirror_traffic: dict[str, int] = {}
+    previous: dict[str, int] = {}
+
+
+class DeploymentRevised(Event):
+    """A revision was accepted; from here lineage knows what its answers are made of. `models` are `name:version`."""
+
+    endpoint: str
+    deployment: str
+    revision: str
+    models: list[str] = []
+    environment: str = ""
+    environment_lock_digest: str = ""
+    code_digest: str = ""
+    settings_digest: str = ""
+    previous_revision: str | None = None
+    rolled_back_to: str | None = None
+
+
+class DeploymentReady(Event):
+    endpoint: str
+    deployment: str
+    revision: str
+
+
+class DeploymentFailed(Event):
+    """`cause` is one line: why it will not come up."""
+
+    endpoint: str
+    deployment: str
+    revision: str
+    cause: str = ""
+
+
+class DeploymentDeleted(Event):
+    endpoint: str
+    deployment: str
+
+
+def _concrete(kind: type[Event]) -> list[type[Event]]:
+    below = [found for child in kind.__subclasses__() for found in _concrete(child)]
+    return below if kind.__name__.startswith("_") or kind is Event else [kind, *below]
+
+
+CATALOGUE: dict[str, type[Event]] = {kind.__name__: kind for kind in _concrete(Event)}
+
+
+class Envelope(pydantic.BaseModel):
+    """One event as it travels: who, when, about what, and why. `data` is the event's values."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
 
     id: str
     time: dt.datetime
@@ -31,12 +223,20 @@ class Envelope(pydantic.BaseModel):
     request_id: str = ""
     data: dict[str, Any] = {}
 
+    @pydantic.field_serializer("time", when_used="json")
+    def _time_as_text(self, time: dt.datetime) -> str:
+        return clock.isoformat(time)
 
-class TokenCreated(Event):
-    token_id: str
-    name: str
+    def event(self) -> Event:
+        """The event inside. Raises Invalid when this version does not know its type."""
+        return from_data(self.type, self.data)
 
 
-class TokenRevoked(Event):
-    token_id: str
-    name: str
+def from_data(type_name: str, data: dict[str, Any]) -> Event:
+    """The event of a stored type and values; values that this version does not know are left out. Raises Invalid."""
+    kind = CATALOGUE.get(type_name)
+    if kind is None:
+        raise errors.Invalid(
+            f"{type_name!r} is not in the catalogue of events.", hint="A newer server wrote it."
+        )
+    return kind.model_validate({key: item for key, item in data.items() if key in kind.model_fields})
