@@ -1,0 +1,88 @@
+"""A service's folder and spec as the supervisor needs them: its parts made ready, its launch, its wishes. Decides nothing."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Optional
+
+from zaffre_runtime.shim import isolation, limits, records, spawn
+
+_TEMPORARY = "tmp"  # beside scratch, not in it: what the process owns could be turned into a link
+
+
+class Home:
+    """The folder of one service."""
+
+    def __init__(self, folder: str, spec: Dict[str, Any]) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.log_folder = os.path.join(folder, records.LOG)
+        self._identity = os.stat(folder).st_ino
+        self._scratch = os.path.join(folder, records.SCRATCH)
+        self._temporary = os.path.join(folder, _TEMPORARY)
+        self._files = os.path.join(folder, records.FILES)
+        self._sockets = str(spec["socket_folder"])
+        self._isolation: Optional[isolation.Isolation] = None
+        self.choice = isolation.Choice("none", "not isolated: isolation is switched off")
+        if spec.get("isolation"):
+            self._isolation = isolation.Isolation.parse(
+                spec["isolation"], [self._scratch, self._sockets], [self._files], self._temporary
+            )
+            self.choice = isolation.choose(self._isolation, spec["argv"][0])
+
+    def is_there(self) -> bool:
+        """Whether the folder is still the one that this shim was started for."""
+        try:
+            return os.stat(self.folder).st_ino == self._identity
+        except OSError:
+            return False
+
+    def stop_request(self) -> Optional[float]:
+        """The time to drain, when somebody asked for the end."""
+        request = records.read_json(os.path.join(self.folder, records.STOP))
+        return None if request is None else float(request.get("drain_s", 0))
+
+    def prepare(self) -> None:
+        """Make folders, drop a stale socket, hand over what belongs to the process. Raises OSError."""
+        own = [self._scratch, self._temporary, self._sockets]
+        for folder in own:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        for name in os.listdir(self._sockets):
+            os.unlink(os.path.join(self._sockets, name))
+        if self._isolation is None or self.choice.mode == "none":
+            return
+        handed_over = [
+            *own,
+            self._files,
+            *(os.path.join(self._files, name) for name in os.listdir(self._files)),
+        ]
+        handed_over += [bind.source for bind in self._isolation.binds if not bind.read_only]
+        for path in handed_over:
+            os.chown(path, self._isolation.uid, self._isolation.gid, follow_symlinks=False)
+
+    def launch(self, group: limits.ControlGroup) -> spawn.Launch:
+        """What to start."""
+        private = self.choice.mode == "namespace"
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": self._scratch,
+            "TMPDIR": "/tmp" if private else self._temporary,  # noqa: S108  # its own /tmp
+            **self.spec.get("environment", {}),
+            records.MARKER: self.folder,
+        }
+        cwd = self.spec.get("cwd") or self._scratch
+        return spawn.Launch(self.spec["argv"], environment, cwd, self.choice.mode, self._isolation, group)
+
+    def unbound(self) -> List[str]:
+        """Targets that nothing is bound to, because no mounts are made."""
+        binds = self._isolation.binds if self._isolation else ()
+        return [] if self.choice.mode == "namespace" else [b.target for b in binds if b.source != b.target]
+
+    def leave(self) -> None:
+        """Take the sockets away."""
+        try:
+            for name in os.listdir(self._sockets):
+                os.unlink(os.path.join(self._sockets, name))
+            os.rmdir(self._sockets)
+        except OSError:
+            return  # gone already, or the process put folders there: the server's remove takes them
