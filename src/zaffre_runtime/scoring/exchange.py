@@ -1,0 +1,100 @@
+"""One request and the way back to its caller.
+
+Made by http.py on the listener's thread, scored by the data plane on the main thread, and answered once, by whoever
+claims it first (the data plane, or the watch when time is up).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Dict, List, Optional, Tuple
+
+from zaffre_runtime.scoring import answers
+
+HEADER_LIMIT = 100
+SERVER_VERSION = "zaffre/0.1.0"
+
+FAILED = ("x-ms-run-function-failed", "True")
+WORKED = ("x-ms-run-function-failed", "False")
+
+
+class HeadersTooLong(Exception):  # noqa: N818 - named by what it says of the request
+    pass
+
+
+def identity(headers: Any) -> List[Tuple[str, str]]:
+    """The ids of a request, repeated in its answer; x-ms-request-id is Azure's older name of the client's own id."""
+    get = headers.get
+    request_id = get("x-request-id") or str(uuid.uuid4())
+    client = get("x-ms-client-request-id", "")
+    legacy = get("x-ms-request-id", "")
+    client, legacy = client or legacy, legacy or client or request_id
+    if len(request_id) > HEADER_LIMIT:
+        raise HeadersTooLong(f"x-request-id must not exceed {HEADER_LIMIT} characters")
+    if len(client) > HEADER_LIMIT or len(legacy) > HEADER_LIMIT:
+        raise HeadersTooLong(f"x-ms-request-id and x-ms-client-request-id must not exceed {HEADER_LIMIT} characters")
+    found = [("x-request-id", request_id), ("x-ms-request-id", legacy)]
+    if client:
+        found.append(("x-ms-client-request-id", client))
+    trace = get("traceid")
+    if trace is not None:
+        found.append(("TraceId", trace))
+    return found
+
+
+class Exchange:
+    """`body` is complete before the exchange reaches the data plane."""
+
+    __slots__ = ("_common", "_open", "_proto", "_watcher", "body", "identity", "scope")
+
+    def __init__(self, watcher: Any, common: List[Tuple[str, str]]) -> None:
+        self._watcher = watcher
+        self._proto = watcher.proto
+        self._open = [True]
+        self._common = common
+        self.scope = watcher.scope
+        self.identity: List[Tuple[str, str]] = []
+        self.body = b""
+
+    def receive(self) -> Any:
+        """Granian's awaitable for the whole body."""
+        return self._proto()
+
+    def receive_parts(self) -> Any:
+        return self._proto.__aiter__()
+
+    def headers(self) -> Dict[str, str]:
+        return dict(self.scope.headers.items())
+
+    def header(self, name: str) -> Optional[str]:
+        value: Optional[str] = self.scope.headers.get(name)
+        return value
+
+    @property
+    def request_id(self) -> str:
+        return self.identity[0][1] if self.identity else ""
+
+    def answer(self, answer: answers.Answer) -> bool:
+        """Send the answer unless one was sent before; True if this one was. Safe on any thread."""
+        try:
+            self._open.pop()
+        except IndexError:
+            return False
+        head = [("content-type", answer.content_type), FAILED if answer.failed else WORKED]
+        if answer.exec_ms is not None:
+            head.append(("x-ms-run-fn-exec-ms", f"{answer.exec_ms:.3f}"))
+        self._proto.response_bytes(
+            answer.status, head + self.identity + self._common + answer.headers, answer.body
+        )
+        self._watcher.done()
+        return True
+
+    def answer_with(self, answer: answers.Answer) -> None:
+        """`answer` for callers that do not care who was first."""
+        self.answer(answer)
+
+    def drop(self) -> None:
+        """The caller went away before its request was complete."""
+        if self._open:
+            self._open.pop()
+            self._watcher.done()
