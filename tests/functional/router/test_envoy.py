@@ -2,6 +2,8 @@
 
 import collections
 import concurrent.futures
+import os
+import signal
 import stat
 
 import pytest
@@ -166,7 +168,7 @@ def test_a_drained_host_finishes_what_it_has(router, upstreams, state, call):
     assert router.hosts()["r1"][str(blue.socket)].active == 0
 
 
-def test_a_dead_replica_is_passed_over(router, upstreams, state, call, tmp_path):
+def test_a_dead_replica_is_passed_over(router, upstreams, state, call):
     """Its socket file is there and nobody listens: the request goes to the other."""
     blue = upstreams("blue")
     gone = upstreams("gone")
@@ -188,17 +190,39 @@ def test_a_refused_file_raises_and_the_last_good_one_serves(router, upstreams, s
     assert call().status_code == 404
 
 
-def test_files_with_keys_are_the_owners_alone(router, upstreams, state, tmp_path):
+def test_files_with_keys_are_the_owners_alone(router, upstreams, state, place):
     router.apply(state(("blue", "r1", [upstreams("blue")]), traffic={"blue": 100}))
-    found = [path for path in (tmp_path / "router").rglob("*") if path.is_file()]
+    found = [path for path in (place / "router").rglob("*") if path.is_file()]
     assert any("p" * 40 in path.read_text() for path in found)
     assert {stat.S_IMODE(path.stat().st_mode) for path in found} == {0o600}
-    assert stat.S_IMODE((tmp_path / "router").stat().st_mode) == 0o700
+    assert stat.S_IMODE((place / "router").stat().st_mode) == 0o700
 
 
-def test_applying_the_same_wish_again_touches_nothing(router, upstreams, state, tmp_path):
+def test_applying_the_same_wish_again_touches_nothing(router, upstreams, state, place):
     wish = state(("blue", "r1", [upstreams("blue")]), traffic={"blue": 100})
     router.apply(wish)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "router").rglob("*.json")}
+    before = {path: path.stat().st_mtime_ns for path in (place / "router").rglob("*.json")}
     router.apply(wish)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "router").rglob("*.json")} == before
+    assert {path: path.stat().st_mtime_ns for path in (place / "router").rglob("*.json")} == before
+
+
+def test_a_killed_router_is_back_and_a_new_control_plane_adopts_it(
+    router, make_router, runner, upstreams, state, call, steady
+):
+    wish = state(("blue", "r1", [upstreams("blue")]), traffic={"blue": 100})
+    router.apply(wish)
+    pid = runner.status("router").pid
+    with steady() as requests:
+        requests.await_answers(50)
+        os.kill(pid, signal.SIGKILL)
+        requests.await_answers(50)
+    # Only what was under way at that instant, or knocked while nobody listened, may fail.
+    assert {answer.status for answer in requests.answers} <= {200, 503}
+    assert runner.status("router").pid != pid
+
+    adopted = make_router()
+    adopted.ensure_running()
+    pid = runner.status("router").pid
+    adopted.apply(wish)
+    assert runner.status("router").pid == pid
+    assert call().status_code == 200
