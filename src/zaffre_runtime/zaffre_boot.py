@@ -22,7 +22,9 @@ def boot(arguments: list[str]) -> None:
         sys.exit("zaffre_boot.py: name the module to run, for example zaffre_runtime.scoring")
     here = str(Path(__file__).resolve().parent)
     overlay = overlay_folder(Path(__file__))
-    sys.path[:] = [entry for entry in sys.path if str(Path(entry or ".").resolve()) not in (here, overlay)] + [overlay]
+    sys.path[:] = [
+        entry for entry in sys.path if str(Path(entry or ".").resolve()) not in (here, overlay)
+    ] + [overlay]
     sys.argv = arguments
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 

@@ -110,7 +110,9 @@ class ServiceRunnerContract:
         """Makes specs of the child; what was started with them is ended after the test."""
         made: set[str] = set()
 
-        def make(service_id: str = "endpoints/churn/deployments/blue/0", **changes: object) -> ports.ServiceSpec:
+        def make(
+            service_id: str = "endpoints/churn/deployments/blue/0", **changes: object
+        ) -> ports.ServiceSpec:
             made.add(service_id)
             variables = changes.pop("environment", {})
             assert isinstance(variables, dict)
@@ -234,7 +236,11 @@ class ServiceRunnerContract:
 
     def test_logs_give_the_newest_lines(self, runner, spec, python):
         code = "for n in range(100): print('line', n)"
-        runner.start(spec("talker", argv=(python, "-c", code), liveness=None, restart=ports.Restart(policy="on-failure")))
+        runner.start(
+            spec(
+                "talker", argv=(python, "-c", code), liveness=None, restart=ports.Restart(policy="on-failure")
+            )
+        )
         self.await_state(runner, "talker", "exited")
         await_that(lambda: "exited" in runner.logs("talker"), "the closing note")
         assert runner.logs("talker", lines=3).splitlines()[:2] == ["line 98", "line 99"]

@@ -67,7 +67,9 @@ def _documents(settings: config.Config, scorer: scripts.Script | loaders.NoCode)
     service = swagger.Service(
         name=os.environ["SERVICE_NAME"],
         version=os.environ["SERVICE_VERSION"],
-        path_prefix="/" + os.environ["SERVICE_PATH_PREFIX"].strip("/") if os.environ.get("SERVICE_PATH_PREFIX") else "",
+        path_prefix="/" + os.environ["SERVICE_PATH_PREFIX"].strip("/")
+        if os.environ.get("SERVICE_PATH_PREFIX")
+        else "",
     )
     folders: List[Path] = [Path(folder) for folder in config.import_folders(settings, os.environ)]
     return swagger.Documents(folders, scorer.schemas(), service)

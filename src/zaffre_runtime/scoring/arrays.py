@@ -18,7 +18,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return [{str(key): plain(item) for key, item in row.items()} for row in value.to_dict(orient="records")]
+        return [
+            {str(key): plain(item) for key, item in row.items()} for row in value.to_dict(orient="records")
+        ]
     if hasattr(value, "toarray"):
         value = value.toarray()
     if hasattr(value, "tolist"):

@@ -62,9 +62,7 @@ class Batched:
         except arrays.NotByRow:
             self._joins = False  # this model does not answer row by row: from now on each request alone
             return [self._predict([rows])[0] for rows in inputs]
-        return [
-            answers.Answer(200, answers.encode(value), answers.JSON, False, exec_ms) for value in values
-        ]
+        return [answers.Answer(200, answers.encode(value), answers.JSON, False, exec_ms) for value in values]
 
 
 def _body(asked: exchange.Exchange) -> bytes:

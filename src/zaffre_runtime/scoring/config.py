@@ -46,7 +46,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def load(environ: MutableMapping[str, str]) -> Config:
     path = environ.get(VARIABLE)
     if not path:
-        raise errors.ConfigurationError(f"{VARIABLE} is not set: it names the JSON file that says what to serve")
+        raise errors.ConfigurationError(
+            f"{VARIABLE} is not set: it names the JSON file that says what to serve"
+        )
     try:
         config = msgspec.json.decode(Path(path).read_bytes(), type=Config)
     except OSError as error:
@@ -62,7 +64,13 @@ def _check(config: Config) -> None:
         raise errors.ConfigurationError("give either `socket` or `port`, and not both")
     if config.entry_script is not None and config.app_root is None:
         raise errors.ConfigurationError("`entry_script` needs `app_root`, the folder that holds the code")
-    for name in ("request_timeout_ms", "max_batch", "max_concurrent_requests", "max_waiting", "max_body_bytes"):
+    for name in (
+        "request_timeout_ms",
+        "max_batch",
+        "max_concurrent_requests",
+        "max_waiting",
+        "max_body_bytes",
+    ):
         if getattr(config, name) < 1:
             raise errors.ConfigurationError(f"`{name}` must be at least 1, is {getattr(config, name)}")
 
@@ -73,7 +81,9 @@ def with_script_timeout(config: Config, environ: MutableMapping[str, str]) -> Co
     if text is None:
         return config
     if not text.isdigit() or int(text) < 1:
-        raise errors.ConfigurationError(f"SCORING_TIMEOUT_MS must be a whole number of milliseconds, is {text!r}")
+        raise errors.ConfigurationError(
+            f"SCORING_TIMEOUT_MS must be a whole number of milliseconds, is {text!r}"
+        )
     return msgspec.structs.replace(config, request_timeout_ms=min(int(text), config.request_timeout_ms))
 
 

@@ -32,7 +32,9 @@ def identity(headers: Any) -> List[Tuple[str, str]]:
     if len(request_id) > HEADER_LIMIT:
         raise HeadersTooLong(f"x-request-id must not exceed {HEADER_LIMIT} characters")
     if len(client) > HEADER_LIMIT or len(legacy) > HEADER_LIMIT:
-        raise HeadersTooLong(f"x-ms-request-id and x-ms-client-request-id must not exceed {HEADER_LIMIT} characters")
+        raise HeadersTooLong(
+            f"x-ms-request-id and x-ms-client-request-id must not exceed {HEADER_LIMIT} characters"
+        )
     found = [("x-request-id", request_id), ("x-ms-request-id", legacy)]
     if client:
         found.append(("x-ms-client-request-id", client))

@@ -42,7 +42,12 @@ class Front:
     """`__call__` is granian's callback: one call per request, on the I/O thread."""
 
     def __init__(
-        self, plane: dataplane.DataPlane, settings: config.Config, *, documents: swagger.Documents, cors_origins: str
+        self,
+        plane: dataplane.DataPlane,
+        settings: config.Config,
+        *,
+        documents: swagger.Documents,
+        cors_origins: str,
     ) -> None:
         self._plane = plane
         self._max_body = settings.max_body_bytes
@@ -66,7 +71,9 @@ class Front:
             self._route(asked)
         except Exception:  # noqa: BLE001 - outermost on this thread: granian would leave the caller without an answer
             traceback.print_exc(file=sys.stderr)
-            asked.answer(answers.message(500, "An unexpected internal error occurred. Check the logs for more info."))
+            asked.answer(
+                answers.message(500, "An unexpected internal error occurred. Check the logs for more info.")
+            )
 
     def _route(self, asked: exchange.Exchange) -> None:
         handler = self._routes.get(asked.scope.path)
@@ -77,7 +84,9 @@ class Front:
         if self._cors is not None:
             asked.identity = asked.identity + self._cors.headers(asked)
         if handler is None:
-            return asked.answer_with(answers.message(404, f"There is nothing at {asked.scope.path}; requests go to /score."))
+            return asked.answer_with(
+                answers.message(404, f"There is nothing at {asked.scope.path}; requests go to /score.")
+            )
         return handler(asked)
 
     def _health(self, asked: exchange.Exchange) -> None:
@@ -122,7 +131,9 @@ class Front:
 class _Parts:
     """A body of unknown length (chunked), read part by part so that it can be refused when it grows too large."""
 
-    def __init__(self, asked: exchange.Exchange, limit: int, complete: Callable[[exchange.Exchange], None]) -> None:
+    def __init__(
+        self, asked: exchange.Exchange, limit: int, complete: Callable[[exchange.Exchange], None]
+    ) -> None:
         self._asked = asked
         self._limit = limit
         self._complete = complete

@@ -31,7 +31,9 @@ IO_THREADS = 1
 class _Inline:
     """The few methods of an event loop that granian calls; each runs its callback on the calling thread."""
 
-    def call_soon_threadsafe(self, callback: Callable[..., Any], *arguments: Any, context: Any = None) -> None:
+    def call_soon_threadsafe(
+        self, callback: Callable[..., Any], *arguments: Any, context: Any = None
+    ) -> None:
         callback(*arguments)
 
     call_soon = call_soon_threadsafe
@@ -61,7 +63,17 @@ def _worker(holder: Any) -> Any:
     common = (1, 1, 30, BACKLOG, "1", None, None, False, None)
     if sys.version_info >= (3, 10):
         return _granian.RSGIWorker(
-            WORKER_ID, (None, holder), None, IO_THREADS, *common, *tls_off, "tls1.3", None, [], False, (None, None)
+            WORKER_ID,
+            (None, holder),
+            None,
+            IO_THREADS,
+            *common,
+            *tls_off,
+            "tls1.3",
+            None,
+            [],
+            False,
+            (None, None),
         )
     return _granian.RSGIWorker(WORKER_ID, (None, holder), IO_THREADS, *common, *tls_off, None, [], False)
 
@@ -77,7 +89,9 @@ def _unix_holder(path: str) -> Any:
 class Listener:
     """Opens the address at construction; `stop` refuses new connections and lets the open ones finish."""
 
-    def __init__(self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]) -> None:
+    def __init__(
+        self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]
+    ) -> None:
         self._socket = socket
         self._drained = threading.Event()
         self._signal = _granian.WorkerSignal()

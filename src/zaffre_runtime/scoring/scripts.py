@@ -24,7 +24,9 @@ from zaffre_runtime.scoring.compat import headers, install, request
 
 ENTRY_MODULE = "entry_module"
 HEADERS_PARAMETER = "request_headers"
-OURS_TO_SET = frozenset(("connection", "content-length", "content-type", "transfer-encoding", "x-ms-run-function-failed"))
+OURS_TO_SET = frozenset(
+    ("connection", "content-length", "content-type", "transfer-encoding", "x-ms-run-function-failed")
+)
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -74,7 +76,9 @@ class Script:
         try:
             return answers.from_json_value(value, exec_ms)
         except (TypeError, ValueError, RecursionError) as error:
-            print(f"request {asked.request_id}: run() returned what JSON cannot hold: {error}", file=sys.stderr)  # noqa: T201 - stderr is the replica's log
+            print(
+                f"request {asked.request_id}: run() returned what JSON cannot hold: {error}", file=sys.stderr
+            )  # noqa: T201 - stderr is the replica's log
             return answers.message(500, _not_json(value, error), failed=True, exec_ms=exec_ms)
 
     # How the script wants to be called
@@ -88,7 +92,9 @@ class Script:
     def _parameters(self) -> List[inspect.Parameter]:
         found = list(inspect.signature(self._run).parameters.values())
         if any(one.kind not in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD) for one in found):
-            self._refuse("run() cannot take positional-only arguments, *args or **kwargs: name its parameters")
+            self._refuse(
+                "run() cannot take positional-only arguments, *args or **kwargs: name its parameters"
+            )
         return found
 
     def _mode(self, parameters: List[inspect.Parameter]) -> Arguments:
@@ -112,7 +118,11 @@ class Script:
 def load(app_root: Path, entry_script: str) -> Script:
     path = app_root / entry_script
     if not path.is_file():
-        there = ", ".join(sorted(entry.name for entry in app_root.iterdir())[:50]) if app_root.is_dir() else "nothing"
+        there = (
+            ", ".join(sorted(entry.name for entry in app_root.iterdir())[:50])
+            if app_root.is_dir()
+            else "nothing"
+        )
         raise errors.ScriptError(f"the scoring script {entry_script} is not in {app_root}; there is: {there}")
     return Script(path)
 
@@ -183,7 +193,11 @@ def _request(asked: exchange.Exchange) -> request.AMLRequest:
 
 def _is_response(value: Any) -> bool:
     """AMLResponse, or a Flask or werkzeug response, whatever version the environment has."""
-    return hasattr(value, "status_code") and hasattr(value, "headers") and callable(getattr(value, "get_data", None))
+    return (
+        hasattr(value, "status_code")
+        and hasattr(value, "headers")
+        and callable(getattr(value, "get_data", None))
+    )
 
 
 def _from_response(response: Any, exec_ms: float) -> answers.Answer:

@@ -12,7 +12,11 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from zaffre_runtime.scoring import answers, errors
 
 ALIASES = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
-USER_FILES = {"2": ("swagger.json", "swagger2.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json", "swagger3.json")}
+USER_FILES = {
+    "2": ("swagger.json", "swagger2.json"),
+    "3": ("swagger3.json",),
+    "3.1": ("swagger3.1.json", "swagger3.json"),
+}
 
 
 class Schemas(NamedTuple):
@@ -45,7 +49,9 @@ class Documents:
         if body is not None:
             return answers.Answer(200, body)
         known = ", ".join(sorted(self._bodies))
-        return answers.message(404, f"Swagger version [{version}] is not there. Supported versions: [{known}].")
+        return answers.message(
+            404, f"Swagger version [{version}] is not there. Supported versions: [{known}]."
+        )
 
 
 def _users_own(folders: List[Path], version: str) -> Optional[Any]:
@@ -105,9 +111,15 @@ def _swagger_2(schemas: Schemas, service: Service) -> Dict[str, Any]:
             f"{service.path_prefix}/score": {
                 "post": {**SCORE, "security": [{"Bearer": []}], "parameters": [payload], "responses": scored}
             },
-            f"{service.path_prefix}/swagger.json": {"get": {**SWAGGER, "parameters": [chosen], "responses": text}},
+            f"{service.path_prefix}/swagger.json": {
+                "get": {**SWAGGER, "parameters": [chosen], "responses": text}
+            },
         },
-        "definitions": {"ServiceInput": schemas.input, "ServiceOutput": schemas.output, "ErrorResponse": ERROR},
+        "definitions": {
+            "ServiceInput": schemas.input,
+            "ServiceOutput": schemas.output,
+            "ErrorResponse": ERROR,
+        },
     }
 
 
@@ -119,7 +131,10 @@ def _openapi(version: str, schemas: Schemas, service: Service) -> Dict[str, Any]
     failure = {"description": "The request failed.", "content": _content("ErrorResponse")}
     string = {"text/plain": {"schema": {"type": "string"}}}
     text = {"200": {"description": "It worked.", "content": string}, "default": failure}
-    scored = {"200": {"description": "The model's answer.", "content": _content("ServiceOutput")}, "default": failure}
+    scored = {
+        "200": {"description": "The model's answer.", "content": _content("ServiceOutput")},
+        "default": failure,
+    }
     chosen = {"name": "version", "in": "query", "required": False, "schema": {"type": "string"}}
     payload = {"content": _content("ServiceInput")}
     return {
@@ -130,10 +145,16 @@ def _openapi(version: str, schemas: Schemas, service: Service) -> Dict[str, Any]
             f"{service.path_prefix}/score": {
                 "post": {**SCORE, "security": [{"Bearer": []}], "requestBody": payload, "responses": scored}
             },
-            f"{service.path_prefix}/swagger.json": {"get": {**SWAGGER, "parameters": [chosen], "responses": text}},
+            f"{service.path_prefix}/swagger.json": {
+                "get": {**SWAGGER, "parameters": [chosen], "responses": text}
+            },
         },
         "components": {
-            "schemas": {"ServiceInput": schemas.input, "ServiceOutput": schemas.output, "ErrorResponse": ERROR},
+            "schemas": {
+                "ServiceInput": schemas.input,
+                "ServiceOutput": schemas.output,
+                "ErrorResponse": ERROR,
+            },
             "securitySchemes": {"Bearer": {"type": "apiKey", "name": "Authorization", "in": "header"}},
         },
     }

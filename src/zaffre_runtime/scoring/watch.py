@@ -99,7 +99,9 @@ class Watch(threading.Thread):
 
     def _end(self) -> None:
         """The main thread is stuck in user code: nothing in this process can stop it but the process's end."""
-        _say(f"the call is still running {self._grace_s:g} s after its timeout; this worker ends and is replaced")
+        _say(
+            f"the call is still running {self._grace_s:g} s after its timeout; this worker ends and is replaced"
+        )
         faulthandler.dump_traceback(file=sys.__stderr__)
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()

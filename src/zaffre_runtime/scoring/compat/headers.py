@@ -13,7 +13,9 @@ class HeaderDict(Dict[str, str]):
         made = cls()
         for name, value in pairs:
             title = name.title()
-            made[title] = f"{dict.__getitem__(made, title)},{value}" if dict.__contains__(made, title) else value
+            made[title] = (
+                f"{dict.__getitem__(made, title)},{value}" if dict.__contains__(made, title) else value
+            )
         return made
 
     def __missing__(self, name: str) -> str:

@@ -16,7 +16,10 @@ from zaffre_runtime.scoring.compat import request, response
 
 PARENTS = ("azureml.contrib.services", "azureml_inference_server_http.api")
 NOT_RUN = ("azureml.contrib.services", "azureml_inference_server_http", "azureml_inference_server_http.api")
-MODULES: Dict[str, Tuple[str, ...]] = {"aml_request": ("AMLRequest", "rawhttp"), "aml_response": ("AMLResponse",)}
+MODULES: Dict[str, Tuple[str, ...]] = {
+    "aml_request": ("AMLRequest", "rawhttp"),
+    "aml_response": ("AMLResponse",),
+}
 
 
 def install() -> None:

@@ -37,7 +37,9 @@ LOADERS = (
 def load(settings: config.Config) -> NoCode:
     """The deployed model behind a batching scorer; `ConfigurationError` when it cannot be served without a script."""
     if settings.model_kind.lower().startswith("triton"):
-        raise errors.ConfigurationError("a Triton model needs a container: deploy it with an image that holds Triton.")
+        raise errors.ConfigurationError(
+            "a Triton model needs a container: deploy it with an image that holds Triton."
+        )
     if len(settings.models) > 1:
         raise errors.ConfigurationError(
             f"this deployment has {len(settings.models)} models; several models need a scoring script that says how"
@@ -60,7 +62,9 @@ def _model_folder(settings: config.Config) -> Path:
 def _choose(folder: Path, model_kind: str) -> Tuple[Loader, Path]:
     files = list(_files(folder, 0))
     for loader in LOADERS:
-        found = _shallowest([path for path in files if any(path.match(pattern) for pattern in loader.patterns)])
+        found = _shallowest(
+            [path for path in files if any(path.match(pattern) for pattern in loader.patterns)]
+        )
         if len(found) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in found)
             raise errors.ConfigurationError(

@@ -59,7 +59,9 @@ def table(body: bytes) -> Table:
         return Table(_rows(data["data"]), _names(data.get("columns")), value)
     if isinstance(data, (list, dict)):
         return Table(data, None, value)
-    raise errors.Refused(400, f"`{given[0]}` is {payloads.kind_of(data)}; it must be an array of rows: {SHAPES}.")
+    raise errors.Refused(
+        400, f"`{given[0]}` is {payloads.kind_of(data)}; it must be an array of rows: {SHAPES}."
+    )
 
 
 def _rows(data: Any) -> List[Any]:

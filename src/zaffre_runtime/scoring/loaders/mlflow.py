@@ -1,4 +1,6 @@
 from pathlib import Path
 from typing import Any
+
+
 def load(path: Path) -> Any:
     raise NotImplementedError

@@ -47,7 +47,9 @@ def _from_pickle(path: Path) -> Any:
             return joblib.load(path)
         return pickle.loads(path.read_bytes())  # noqa: S301 - the model that the user deployed
     except Exception as error:  # noqa: BLE001 - a pickle runs any code and so raises anything
-        raise errors.ConfigurationError(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise errors.ConfigurationError(
+            f"{path.name} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _from_skops(path: Path) -> Any:
@@ -92,8 +94,14 @@ class SklearnModel:
         rows = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
         example = [[0.0] * (self._width or 1)]
         method = {"type": "string", "enum": [name for name in METHODS if hasattr(self._model, name)]}
-        given = {"type": "object", "properties": {"data": rows, "method": method}, "example": {"data": example}}
-        return swagger.Schemas(given, {"type": "array", "items": {"type": "object"}}, swagger.ANYTHING.versions)
+        given = {
+            "type": "object",
+            "properties": {"data": rows, "method": method},
+            "example": {"data": example},
+        }
+        return swagger.Schemas(
+            given, {"type": "array", "items": {"type": "object"}}, swagger.ANYTHING.versions
+        )
 
     def parse(self, body: bytes) -> batching.Rows:
         found = frames.numbers(body)
@@ -119,7 +127,11 @@ class SklearnModel:
         if first.key is None:
             method, table = first.value
             return self._called(method, table, {})
-        rows = first.value if len(inputs) == 1 else list(itertools.chain.from_iterable(one.value for one in inputs))
+        rows = (
+            first.value
+            if len(inputs) == 1
+            else list(itertools.chain.from_iterable(one.value for one in inputs))
+        )
         array = self._numpy.array(rows, dtype=self._numpy.float64)
         return self._called(str(first.key), self._frame(array) if self._needs_frame else array, self._fast)
 
@@ -144,7 +156,9 @@ class SklearnModel:
         found = frames.table(body)
         unknown = sorted(set(found.body) - {"data", "input_data", "method"})
         if unknown:
-            raise errors.Refused(400, f"The body has the unknown key {unknown[0]!r}; it takes {frames.SHAPES} and `method`.")
+            raise errors.Refused(
+                400, f"The body has the unknown key {unknown[0]!r}; it takes {frames.SHAPES} and `method`."
+            )
         method = self._method(found.body.get("method"))
         rows, columns = found.data, found.columns
         if isinstance(rows, dict):
@@ -174,7 +188,9 @@ class SklearnModel:
         try:
             import pandas
         except ImportError as error:
-            raise errors.Refused(500, "The model picks columns by name: add pandas to the environment.") from error
+            raise errors.Refused(
+                500, "The model picks columns by name: add pandas to the environment."
+            ) from error
         return pandas.DataFrame(rows, columns=self._names).infer_objects()
 
     def _order(self, columns: List[str]) -> Optional[List[int]]:
@@ -214,7 +230,9 @@ def _from_records(records: List[Dict[str, Any]]) -> Tuple[List[List[Any]], List[
     columns = list(records[0])
     for index, record in enumerate(records):
         if set(record) != set(columns):
-            raise errors.Refused(400, f"Row {index} does not have the same columns as row 0 ({', '.join(columns)}).")
+            raise errors.Refused(
+                400, f"Row {index} does not have the same columns as row 0 ({', '.join(columns)})."
+            )
     return [[record[name] for name in columns] for record in records], columns
 
 
