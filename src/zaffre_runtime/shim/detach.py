@@ -52,7 +52,6 @@ def _take_over(folder: str) -> Optional[supervisor.Supervisor]:
         return None
     os.chdir("/")
     linux.become_subreaper()
-    os.makedirs(os.path.join(folder, records.LOG), mode=0o700, exist_ok=True)
     spec = records.read_json(os.path.join(folder, records.SPEC))
     if spec is None:
         raise ValueError(f"{folder} holds no spec")

@@ -18,6 +18,7 @@ class Home:
         self.spec = spec
         self.log_folder = os.path.join(folder, records.LOG)
         self._identity = os.stat(folder).st_ino
+        _make(self.log_folder)
         self._scratch = os.path.join(folder, records.SCRATCH)
         self._temporary = os.path.join(folder, _TEMPORARY)
         self._files = os.path.join(folder, records.FILES)
@@ -45,8 +46,11 @@ class Home:
     def prepare(self) -> None:
         """Make folders, drop a stale socket, hand over what belongs to the process. Raises OSError."""
         own = [self._scratch, self._temporary, self._sockets]
-        for folder in own:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.makedirs(
+            self._sockets, mode=0o700, exist_ok=True
+        )  # a restart of the machine may have emptied /run
+        for folder in (self._scratch, self._temporary):
+            _make(folder)
         for name in os.listdir(self._sockets):
             os.unlink(os.path.join(self._sockets, name))
         if self._isolation is None or self.choice.mode == "none":
@@ -86,3 +90,10 @@ class Home:
             os.rmdir(self._sockets)
         except OSError:
             return  # gone already, or the process put folders there: the server's remove takes them
+
+
+def _make(folder: str) -> None:
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        return

@@ -52,7 +52,7 @@ class LogWriter:
         except OSError:
             self.dropped_bytes += len(data)
             self._unnoted += len(data)
-            self._close()
+            self.close()
 
     def note(self, text: str) -> None:
         """A line of the shim's own."""
@@ -69,15 +69,22 @@ class LogWriter:
         self._partial = rest[-_TAIL_LINE_BYTES:]
 
     def _append(self, data: bytes) -> None:
-        if self._file is not None and self._size >= self._segment_bytes:
-            self._close()
-            self._number += 1
-        if self._file is None:
-            self._open()
-        while data and self._file is not None:
-            written = os.write(self._file, data)
+        while data:
+            descriptor = self._segment()
+            written = os.write(descriptor, data[: self._segment_bytes - self._size])
             self._size += written
             data = data[written:]
+
+    def _segment(self) -> int:
+        """The open segment with room."""
+        if self._file is None:
+            self._open()
+        if self._size >= self._segment_bytes:
+            self.close()
+            self._number += 1
+            self._open()
+        assert self._file is not None
+        return self._file
 
     def _open(self) -> None:
         path = segment_path(self._folder, self._number)
@@ -91,7 +98,8 @@ class LogWriter:
         for number in spare[: max(len(spare) - (self._segments - 2), 0)]:
             os.unlink(segment_path(self._folder, number))
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the open segment; a later write opens it again."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

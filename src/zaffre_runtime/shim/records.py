@@ -113,12 +113,19 @@ def lock_holder(folder: str) -> Optional[int]:
 
 
 def request_stop(folder: str, drain_s: float) -> None:
-    """Ask the shim to end its process: a durable wish plus a poke. It names a folder, never a PID, so it cannot hit a stranger."""
-    write_json(os.path.join(folder, STOP), {"drain_s": drain_s, "at": utc_now()})
-    poke(folder)
+    """Ask the shim to end its process. The wish names a folder, never a PID, so it cannot hit a stranger.
+
+    It is written down, so that it holds however busy the shim is; where the disk is full, the FIFO alone carries it.
+    """
+    try:
+        write_json(os.path.join(folder, STOP), {"drain_s": drain_s, "at": utc_now()})
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or lock_holder(folder) is None:
+            raise
+    poke(folder, f"stop {drain_s}\n")
 
 
-def poke(folder: str) -> None:
+def poke(folder: str, word: str = ".\n") -> None:
     """Wake the shim, if one listens, so that it looks at its folder at once rather than within a second."""
     try:
         descriptor = os.open(os.path.join(folder, CONTROL), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -127,11 +134,22 @@ def poke(folder: str) -> None:
             return
         raise
     try:
-        os.write(descriptor, b".")
+        os.write(descriptor, word.encode("ascii"))
     except BlockingIOError:
         return  # full of pokes: it will wake anyway
     finally:
         os.close(descriptor)
+
+
+def read_pokes(control: int) -> Optional[float]:
+    """Empty the FIFO; the time to drain, when a poke asked for the end."""
+    text = b""
+    try:
+        while True:
+            text += os.read(control, 4096)
+    except BlockingIOError:
+        wishes = [line[5:] for line in text.split(b"\n") if line.startswith(b"stop ")]
+    return float(wishes[-1]) if wishes else None
 
 
 def open_control(folder: str) -> int:

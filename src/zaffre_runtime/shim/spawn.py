@@ -14,6 +14,7 @@ from typing import Dict, List, NamedTuple, NoReturn, Optional
 from zaffre_runtime.shim import isolation, limits, linux
 
 NOT_STARTED = 126
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Launch(NamedTuple):
@@ -90,11 +91,13 @@ def start(launch: Launch) -> Attempt:
     if isolated:
         linux.unshare(linux.CLONE_NEWPID)
     parent = os.getpid()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # none is lost before somebody can heed it
     pid = os.fork()
     if pid == 0:
         os.close(output_reader)
         os.close(report_reader)
         _child(launch, output_writer, report_writer, parent)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if isolated:
         linux.enter_own_pid_namespace()
     os.close(output_writer)
@@ -129,16 +132,11 @@ def _first_process(launch: Launch, output: int, report: int) -> NoReturn:
         _say(report, "unbound " + target)
     child = os.fork()
     if child == 0:
+        _reset_signals()
         _become(launch._replace(group=limits.ControlGroup("", {})), output, report, 1)
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-        signal.SIGHUP,
-        signal.SIGQUIT,
-        signal.SIGUSR1,
-        signal.SIGUSR2,
-    ):
+    for number in _PASSED_ON:
         signal.signal(number, lambda received, _: _forward(child, received))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     os.close(output)
     for stream in (0, 1, 2):
         os.close(stream)
@@ -164,6 +162,7 @@ def _become(launch: Launch, output: int, report: int, parent: int) -> NoReturn:
         os._exit(NOT_STARTED)
     os.umask(0o077)
     os.chdir(launch.cwd)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     _say(report, "run")
     try:
         os.execvpe(launch.argv[0], launch.argv, launch.environment)  # noqa: S606  # no shell is wanted
@@ -173,7 +172,7 @@ def _become(launch: Launch, output: int, report: int, parent: int) -> NoReturn:
 
 def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+    for number in (*_PASSED_ON, signal.SIGCHLD, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
 
 

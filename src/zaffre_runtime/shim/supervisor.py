@@ -45,7 +45,7 @@ class Supervisor:
         self._thresholds = policy.Thresholds()
         self._failures = self._memory_kills = 0
         self._forced = ""
-        self._terminated = False
+        self._asked: Optional[float] = None
         self._started = self._ready_since = 0.0
         self._next_start = self._next_look = self._next_probe = self._kill_at = _NEVER
         self._control = records.open_control(home.folder)
@@ -75,7 +75,7 @@ class Supervisor:
         self._finish()
 
     def _on_signal(self, *_: Any) -> None:
-        self._terminated = True
+        self._asked = _UNASKED_DRAIN_S
         self._next_look = 0.0
 
     def _wait(self) -> None:
@@ -88,10 +88,12 @@ class Supervisor:
         ready = dict(poll.poll(max(0, min(deadline - time.monotonic(), _LOOK_S)) * 1000 + 1))
         if self._attempt and self._attempt.output in ready:
             self._copy_output(once=True)
-        for descriptor in (self._wake, self._control):
-            if descriptor in ready:
-                _empty(descriptor)
-                self._next_look = 0.0 if descriptor == self._control else self._next_look
+        if self._wake in ready:
+            _empty(self._wake)
+        if self._control in ready:
+            asked = records.read_pokes(self._control)
+            self._asked = self._asked if asked is None else asked
+            self._next_look = 0.0
         if self._attempt:
             self._hear_report()
         if self._look:
@@ -113,11 +115,11 @@ class Supervisor:
     def _look_at_folder(self, now: float) -> None:
         self._next_look = now + _LOOK_S
         self._record.flush()
-        drain_s = self._home.stop_request()
+        drain_s = self._home.stop_request() if self._asked is None else self._asked
         if not self._home.is_there():
             self._begin_stop(now, _UNASKED_DRAIN_S)
-        elif drain_s is not None or self._terminated:
-            self._begin_stop(now, _UNASKED_DRAIN_S if drain_s is None else drain_s)
+        elif drain_s is not None:
+            self._begin_stop(now, drain_s)
         elif self._has_lasted(now):
             self._failures = 0
 

@@ -1,52 +1,34 @@
-"""The local backend keeps the contract, isolated and not."""
-
-import os
+"""The local backend keeps the contract of a service runner, isolated and not."""
 
 import pytest
 
-from zaffre.server.compute.backends import local_processes
 from zaffre.testing import service_runner
 
-UID = 64321
+
+@pytest.fixture
+def shared_folder(folder):
+    return folder
 
 
-def make_runner(home, *, isolation_uid):
-    runtime = home / "run"
-    runtime.mkdir(mode=0o700, exist_ok=True)
-    python = os.sys.executable
-    return local_processes.LocalServiceRunner(
-        home / "services", runtime, python=python, isolation_uid=isolation_uid, hidden=(home,)
-    )
-
-
-class TestOpen(service_runner.ServiceRunnerContract):
-    @pytest.fixture
-    def runner(self, place):
-        return make_runner(place, isolation_uid=None)
+class _Local(service_runner.ServiceRunnerContract):
+    isolated = False
 
     @pytest.fixture
-    def second_runner(self, place):
-        return make_runner(place, isolation_uid=None)
+    def runner(self, make_runner):
+        return make_runner(isolated=self.isolated)
 
     @pytest.fixture
-    def folder(self, place):
-        folder = place / "shared"
-        folder.mkdir()
-        return folder
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can isolate")
-class TestIsolated(service_runner.ServiceRunnerContract):
-    @pytest.fixture
-    def runner(self, place):
-        return make_runner(place, isolation_uid=UID)
+    def second_runner(self, make_runner):
+        return make_runner(isolated=self.isolated)
 
     @pytest.fixture
-    def second_runner(self, place):
-        return make_runner(place, isolation_uid=UID)
+    def folder(self, shared_folder):
+        return shared_folder
 
-    @pytest.fixture
-    def folder(self, place):
-        folder = place / "shared"
-        folder.mkdir()
-        return folder
+
+class TestOpen(_Local):
+    isolated = False
+
+
+class TestIsolated(_Local):
+    isolated = True
