@@ -43,6 +43,7 @@ def regenerate(
     )
     values = {
         "sealed_keys": {**row.sealed_keys, key_type: room.box.seal(_key())},
+        "etag": rooms.new_etag(),
         "state": "Updating",
         "operation": operation["id"],
         "modified_at": clock.now(),

@@ -154,9 +154,9 @@ def _change(
 
 
 def _record_change(uow: db.UnitOfWork, caller: access.Caller, row: Any, body: dict[str, Any]) -> Operation:
-    """Write a changed body with its events, and open the operation that the reconciler ends."""
+    """Write a changed body with its events, and open the operation that the reconciler ends, unless one is open."""
     subject = f"endpoints/{row.name}"
-    operation = operations.start(
+    operation = (operations.get(uow, row.operation) if row.operation else None) or operations.start(
         uow, caller, kind="endpoints.update", workspace=row.workspace, subject=subject
     )
     values = {
