@@ -36,6 +36,14 @@ class BuiltEnvironment:
     overlay: Path
     cached: bool
 
+    @property
+    def read_only_paths(self) -> tuple[Path, ...]:
+        """Every folder that a process in this environment must be able to read, the interpreter's own included."""
+        base = self.python.resolve().parent.parent
+        return tuple(
+            dict.fromkeys((self.path, self.overlay, self.path if self.path in base.parents else base))
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
@@ -85,6 +93,11 @@ class Builder:
         overlay = self._overlay.ensure(self._interpreter(lock), log=log)
         return BuiltEnvironment(lock.digest, slot.path, _python(slot.path), overlay, cached)
 
+    def prepare(self, *, log: Log) -> Path:
+        """The overlay for the interpreter that most environments will have; for the start of a server."""
+        interpreter, _ = pythons.choose(None, self._installed, prefer_shared=self._prefer_shared)
+        return self._overlay.ensure(interpreter, log=log)
+
     def log_path(self, digest: str) -> Path:
         """Where the log of the last build of a lock is kept; the file may not exist."""
         return self._logs / f"{digest}.log"
@@ -128,6 +141,7 @@ class Builder:
                 hint="Set conda_offline to false, or lock the environment again as a new version.",
             )
         self._channels.install(lock.conda, folder / "env", credentials=definition.channels, log=log)
+        slots.open_to_readers(folder)
         self._install(folder, lock, definition, hold=hold, log=log)
         bytecode.compile_folder(
             str(_python(folder)), folder / f"env/lib/python{lock.minor}", hold=hold, log=log

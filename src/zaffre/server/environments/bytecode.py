@@ -29,7 +29,7 @@ def compile_folder(python: str, folder: Path, *, hold: int, log: Callable[[str],
     ]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={}, cwd="/",
-        timeout=_TIMEOUT_S, pass_fds=(hold,), check=False,
+        timeout=_TIMEOUT_S, pass_fds=(hold,), umask=0o022, check=False,
     )  # fmt: skip
     log(
         "Byte code written."

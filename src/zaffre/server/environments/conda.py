@@ -120,9 +120,9 @@ def _package(record: Any) -> locks.CondaPackage:
     return locks.CondaPackage(
         name=record.name.normalized,
         version=str(record.version),
-        build=record.build,
+        build=str(record.build),
         build_number=record.build_number,
-        subdir=record.subdir,
+        subdir=str(record.subdir),
         url=addresses.without_credentials(record.url),
         sha256=record.sha256.hex(),
         noarch="python" if record.noarch.python else "generic" if record.noarch.generic else "",
@@ -135,9 +135,9 @@ def _record(package: locks.CondaPackage, credentials: Sequence[str]) -> Any:
     facts = rattler.PackageRecord(
         package.name,
         package.version,
-        package.build,
+        rattler.BuildString(package.build),
         package.build_number,
-        package.subdir,
+        rattler.Subdir(package.subdir),
         noarch=package.noarch or None,
         depends=list(package.depends),
         sha256=bytes.fromhex(package.sha256),

@@ -62,6 +62,15 @@ class Table:
             else "Give a conda_file, or extend the table of curated names.",
         )
 
+    def read(self, fields: Mapping[str, Any]) -> definitions.Definition:
+        """As `definitions.from_fields`, but a curated image alone is understood too."""
+        extension = fields.get("zaffre") or {}
+        if not (fields.get("conda_file") or fields.get("build") or extension.get("requirements")):
+            image = str(fields.get("image") or "")
+            if _IMAGE.match(image) and (found := self.find(image)):
+                return dataclasses.replace(found, image=image)
+        return definitions.from_fields(fields)
+
     def find(self, reference: str) -> definitions.Definition | None:
         """As `definition`, but None for an unknown name."""
         try:
@@ -85,12 +94,11 @@ def name_of(reference: str) -> str:
 
 def _definition(entry: Entry, reference: str) -> definitions.Definition:
     fields = {"zaffre": {"requirements": list(entry.requirements), "python": entry.python}}
-    note = f"{reference} is a curated name; Zaffre's own environment {entry.title} stands for it."
     plain = definitions.from_fields(fields)
     return (
         plain
         if entry.title.startswith("no-code-")
-        else dataclasses.replace(plain, notes=(note, *plain.notes))
+        else dataclasses.replace(plain, source=f"{reference} ({entry.title})")
     )
 
 

@@ -29,7 +29,8 @@ _NO_CONTAINER = "It comes with container support; until then give a conda_file."
 
 @dataclasses.dataclass(frozen=True)
 class Definition:
-    """The normal form. `python` is a PEP 440 specifier or None for any; `notes` say what was read differently."""
+    """The normal form. `python` is a PEP 440 specifier or None for any; `source` the curated name that it stands for;
+    `notes` say what was read differently."""
 
     python: str | None = None
     conda: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Definition:
     pip: tuple[str, ...] = ()
     pip_options: tuple[str, ...] = ()
     image: str | None = None
+    source: str | None = None
     notes: tuple[str, ...] = ()
 
     @property

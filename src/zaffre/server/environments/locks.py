@@ -38,7 +38,11 @@ class CondaPackage:
 
 @dataclasses.dataclass(frozen=True)
 class Lock:
-    """`python` is the full version; `requirements` pip's hashed text; `conda` is empty or a whole prefix with its Python."""
+    """`python` is the full version; `requirements` pip's hashed text; `conda` is empty or a whole prefix with its Python.
+
+    `stand_in` says which Python stands in for which, `source` which curated name was asked for, `notes` all else that
+    was decided differently from what the definition says.
+    """
 
     python: str
     platform: str
@@ -47,6 +51,8 @@ class Lock:
     options: tuple[str, ...] = ()
     conda: tuple[CondaPackage, ...] = ()
     notes: tuple[str, ...] = ()
+    stand_in: str | None = None
+    source: str | None = None
     image: str | None = None
 
     @property

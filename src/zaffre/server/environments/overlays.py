@@ -89,6 +89,7 @@ class Overlays:
             ignore=shutil.ignore_patterns("__pycache__", "*.pyc", _BOOT),
         )
         shutil.copyfile(self.source / _BOOT, folder / _BOOT)
+        slots.open_to_readers(path)
         bytecode.compile_folder(interpreter.path, folder, hold=hold, log=log)
 
     def _pins(self) -> list[str]:

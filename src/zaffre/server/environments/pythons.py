@@ -62,10 +62,10 @@ def choose(
     *,
     stand_in: bool = False,
     prefer_shared: bool = False,
-) -> tuple[Interpreter, tuple[str, ...]]:
-    """The interpreter for a PEP 440 specifier, and the notes that its choice is worth.
+) -> tuple[Interpreter, str | None]:
+    """The interpreter for a PEP 440 specifier, and a sentence when it stands in for another one.
 
-    Another patch release of the same minor version serves, with a note; with `stand_in` the nearest newer minor
+    Another patch release of the same minor version serves and says so; with `stand_in` the nearest newer minor
     version does too. Otherwise raises Unsupported, which names what is installed.
     """
     spec = specifiers.SpecifierSet(wanted or "")
@@ -74,10 +74,11 @@ def choose(
         return max(matching, key=lambda one: _rank(one, installed, prefer_shared), default=None)
 
     if found := best(one for one in installed if spec.contains(one.version, prereleases=True)):
-        return found, ()
+        return found, None
     asked = _mentioned(spec)
     if asked and (found := best(one for one in installed if _pins_minor(spec, one))):
-        return found, (
+        return (
+            found,
             f"Python {found.version} stands in for {asked}: the same minor version, another patch release.",
         )
     newer = [one for one in installed if asked and version.Version(one.version) >= asked]
@@ -85,7 +86,7 @@ def choose(
         nearest = min(version.Version(one.minor) for one in newer)
         found = best(one for one in newer if version.Version(one.minor) == nearest)
         assert found
-        return found, (f"Python {found.version} stands in for {wanted}, which is not installed here.",)
+        return found, f"Python {found.version} stands in for {wanted}, which is not installed here."
     raise _missing(wanted, installed)
 
 

@@ -57,7 +57,8 @@ class Slot:
             if self.is_complete():
                 return False
             self._clear()
-            self.path.mkdir(parents=True, mode=0o755)
+            self.path.mkdir(parents=True)
+            self.path.chmod(0o755)
             try:
                 build(self.path, descriptor)
                 self._complete()
@@ -107,3 +108,15 @@ def complete_in(root: Path) -> list[Slot]:
         return []
     slots = (Slot(root, child.name) for child in sorted(root.iterdir()) if not child.name.startswith("."))
     return [slot for slot in slots if slot.is_complete()]
+
+
+def open_to_readers(folder: Path) -> None:
+    """Let other users read everything below a folder, whatever the umask was when it was written."""
+    for parent, _, files in os.walk(folder):
+        Path(parent).chmod(0o755)
+        for file in (Path(parent) / name for name in files):
+            if not file.is_symlink():
+                mode = file.stat().st_mode & 0o777
+                wanted = mode | 0o444 | (0o111 if mode & 0o100 else 0)
+                if wanted != mode:
+                    file.chmod(wanted)

@@ -22,6 +22,13 @@ Log = Callable[[str], None]
 _KEPT_LINES = 400
 _SHOWN_LINES = 30
 _SHOWN_CHARACTERS = 4000
+_SOLVE = "The environment cannot be solved"
+_BUILD = "The environment cannot be built"
+_HINTS = {
+    _SOLVE: "Change the versions that contradict each other, or the Python version.",
+    _BUILD: "Look at the whole log; lock the definition again as a new version if an index has changed.",
+}
+_FULL_SIGNS = ("No space left", "Disk quota exceeded")
 _NETWORK_SIGNS = ("dns error", "error sending request", "Failed to fetch", "connection refused", "timed out")
 
 
@@ -72,13 +79,13 @@ class Uv:
                 "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",
                 "--quiet", "--constraints", str(there), *(f"--no-emit-package={name}" for name in present or {}), *_arguments(options), *self._build_rule,
             ]  # fmt: skip
-            self._run(command, _file_text(lines, options), log=log, what="The environment cannot be solved")
+            self._run(command, _file_text(lines, options), log=log, what=_SOLVE)
             return out.read_text(encoding="utf-8")
 
     def venv(self, folder: Path, *, python: str, log: Log, hold: int | None = None) -> None:
         """Make an empty virtual environment."""
         command = ["venv", "--quiet", "--no-project", "--python", python, str(folder)]
-        self._run(command, "", log=log, what="The virtual environment cannot be made", hold=hold)
+        self._run(command, "", log=log, what=_BUILD, hold=hold)
 
     def install(
         self,
@@ -99,7 +106,7 @@ class Uv:
             *_arguments(options), *self._build_rule,
         ]  # fmt: skip
         text = _file_text([requirements], options)
-        self._run(command, text, log=log, what="The environment cannot be built", hold=hold)
+        self._run(command, text, log=log, what=_BUILD, hold=hold)
 
     def _check_sources(self, options: Sequence[str]) -> None:
         if self._build_rule and any(option.startswith("--no-binary") for option in options):
@@ -119,7 +126,7 @@ class Uv:
             process = subprocess.Popen(
                 [self._binary, *arguments],
                 stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                env=self._environ, cwd=folder, pass_fds=() if hold is None else (hold,),
+                env=self._environ, cwd=folder, pass_fds=() if hold is None else (hold,), umask=0o022,
             )  # fmt: skip
             watchdog = threading.Timer(self._timeout_s, process.kill)
             watchdog.start()
@@ -167,8 +174,10 @@ def _failure(what: str, last: Sequence[str], code: int) -> errors.ZaffreError:
     )
     shown = "\n".join(lines[begin:][-_SHOWN_LINES:])[-_SHOWN_CHARACTERS:].strip()
     said = shown or f"uv ended with code {code} and said nothing."
+    if any(sign in said for sign in _FULL_SIGNS):
+        return errors.Unavailable(f"{what}: the disk is full.\n{said}", hint="Free space, then try again.")
     if any(sign.lower() in said.lower() for sign in _NETWORK_SIGNS):
         return errors.Unavailable(
             f"{what}: the package index cannot be reached.\n{said}", hint="Try again later."
         )
-    return errors.Invalid(f"{what}.\n{said}", hint="Change the versions that contradict each other.")
+    return errors.Invalid(f"{what}.\n{said}", hint=_HINTS[what])
