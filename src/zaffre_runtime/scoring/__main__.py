@@ -14,7 +14,18 @@ import traceback
 from pathlib import Path
 from typing import List
 
-from zaffre_runtime.scoring import config, dataplane, errors, http, listener, loaders, scripts, swagger, watch
+from zaffre_runtime.scoring import (
+    config,
+    dataplane,
+    errors,
+    http,
+    listener,
+    loaders,
+    logs,
+    scripts,
+    swagger,
+    watch,
+)
 
 
 def main() -> int:
@@ -85,14 +96,14 @@ def _serve(settings: config.Config, scorer: dataplane.Scorer, documents: swagger
     clock.take_signals()
     clock.begin(listener.Listener(front, settings.socket, settings.host, settings.port))
     address = settings.socket or f"{settings.host or '127.0.0.1'}:{settings.port}"
-    print(f"zaffre: ready on {address}", file=sys.stderr, flush=True)  # noqa: T201 - stderr is the replica's log
+    logs.say(f"ready on {address}")
     plane.serve()
 
 
 def _explain(error: errors.StartError) -> None:
     if error.__cause__ is not None and isinstance(error, errors.ScriptError):
         traceback.print_exception(type(error.__cause__), error.__cause__, error.__cause__.__traceback__)
-    print(f"zaffre: cannot start: {error}", file=sys.stderr, flush=True)  # noqa: T201 - stderr is the replica's log
+    logs.say(f"cannot start: {error}")
 
 
 if __name__ == "__main__":

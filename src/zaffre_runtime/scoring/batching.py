@@ -13,7 +13,7 @@ class Rows(NamedTuple):
     """One request's input. Inputs with the same `key` may be joined; None means alone."""
 
     value: Any
-    count: int
+    size: int
     key: Optional[Hashable] = None
 
 
@@ -58,7 +58,7 @@ class Batched:
         output = self._model.predict(inputs)
         exec_ms = (time.perf_counter() - started) * 1000
         try:
-            values = arrays.parts(output, [rows.count for rows in inputs])
+            values = arrays.parts(output, [rows.size for rows in inputs])
         except arrays.NotByRow:
             self._joins = False  # this model does not answer row by row: from now on each request alone
             return [self._predict([rows])[0] for rows in inputs]

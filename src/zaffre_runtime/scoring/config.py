@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Dict, List, MutableMapping, Optional
 
@@ -34,6 +33,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     request_timeout_ms: int = 5000
     timeout_grace_ms: int = 2000
+    lock_held_grace_ms: int = 10_000
     drain_ms: int = 30_000
     max_batch: int = 64
     max_concurrent_requests: int = 1
@@ -112,10 +112,10 @@ def import_folders(config: Config, environ: MutableMapping[str, str]) -> List[st
     """Where the user's own modules are found, best first."""
     if config.app_root is None:
         return []
-    folders = []
+    root, folders = Path(config.app_root), []
     if config.entry_script is not None:
-        folders.append(os.path.dirname(os.path.join(config.app_root, config.entry_script)))
-    folders.append(config.app_root)
+        folders.append((root / config.entry_script).parent)
+    folders.append(root)
     if environ.get("AZUREML_SOURCE_DIRECTORY"):
-        folders.append(os.path.join(config.app_root, environ["AZUREML_SOURCE_DIRECTORY"]))
-    return list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        folders.append(root / environ["AZUREML_SOURCE_DIRECTORY"])
+    return list(dict.fromkeys(str(folder.absolute()) for folder in folders))

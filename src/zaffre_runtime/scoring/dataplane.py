@@ -7,13 +7,13 @@ failed call of many is repeated one by one, so that a bad request fails alone.
 
 from __future__ import annotations
 
+import os
 import queue
-import sys
 import time
 import traceback
 from typing import List, Optional, Protocol
 
-from zaffre_runtime.scoring import answers, errors, exchange
+from zaffre_runtime.scoring import answers, errors, exchange, logs
 
 
 class Scorer(Protocol):
@@ -40,7 +40,7 @@ class DataPlane:
         self.running: Optional[Call] = None
         self._scorer = scorer
         self._max_waiting = max_waiting
-        self._waiting: "queue.SimpleQueue[Optional[exchange.Exchange]]" = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Optional[exchange.Exchange]] = queue.SimpleQueue()
 
     def submit(self, wanted: exchange.Exchange) -> bool:
         """False when too many wait already."""
@@ -54,21 +54,38 @@ class DataPlane:
 
     def serve(self) -> None:
         """Until `stop`; every request submitted before it is answered first."""
-        take, size, most = self._waiting.get, self._waiting.qsize, self._scorer.most
         while True:
-            first = take()
+            first = self._waiting.get()
             if first is None:
                 return
-            batch, last = [first], False
-            for _ in range(min(size(), most - 1)):
-                found = take()
-                if found is None:
-                    last = True
-                    break
-                batch.append(found)
-            self._call(batch)
-            if last:
+            batch: List[Optional[exchange.Exchange]] = [first]
+            if self._scorer.most > 1:
+                self._let_others_in()
+                batch += self._more(self._scorer.most - 1)
+            self._call([one for one in batch if one is not None])
+            if batch[-1] is None:
                 return
+
+    def _let_others_in(self) -> None:
+        """Give the interpreter lock to the I/O thread until it has handed over all that lies ready in its sockets.
+
+        It does not wait for anything to arrive: with one caller it costs a microsecond; with 32 it more than doubles
+        the rows per call, because otherwise the first request handed over ends the others' turn.
+        """
+        size, most = self._waiting.qsize, self._scorer.most
+        before = -1
+        while before < size() < most:
+            before = size()
+            os.sched_yield()
+
+    def _more(self, most: int) -> List[Optional[exchange.Exchange]]:
+        """What waits, up to `most`; the mark of `stop`, if met, is the last."""
+        found: List[Optional[exchange.Exchange]] = []
+        for _ in range(min(self._waiting.qsize(), most)):
+            found.append(self._waiting.get())
+            if found[-1] is None:
+                break
+        return found
 
     def _call(self, batch: List[exchange.Exchange]) -> None:
         call = self.running = Call(batch)
@@ -88,6 +105,6 @@ class DataPlane:
     def _failure(error: Exception, asked: exchange.Exchange, call: Call) -> answers.Answer:
         if isinstance(error, errors.Refused):
             return answers.message(error.status, error.message)
-        print(f"request {asked.request_id} failed:", file=sys.stderr)  # noqa: T201 - stderr is the replica's log
+        logs.say(f"request {asked.request_id} failed:")
         traceback.print_exception(type(error), error, error.__traceback__)
         return answers.script_failure((time.monotonic() - call.started) * 1000)

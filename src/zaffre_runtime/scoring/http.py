@@ -78,7 +78,7 @@ class Front:
     def _route(self, asked: exchange.Exchange) -> None:
         handler = self._routes.get(asked.scope.path)
         try:
-            asked.identity = exchange.identity(asked.scope.headers)
+            asked.identity = exchange.identity(asked.headers)
         except exchange.HeadersTooLong as error:
             return asked.answer_with(answers.message(431, str(error)))
         if self._cors is not None:
@@ -106,7 +106,7 @@ class Front:
             return asked.answer_with(answers.Answer(200, b"", answers.HTML))
         if method not in SCORING_METHODS:
             return asked.answer_with(_method_not_allowed("GET, POST, OPTIONS"))
-        headers = asked.scope.headers
+        headers = asked.headers
         length = headers.get("content-length")
         if length is None and headers.get("transfer-encoding") is not None:
             return _Parts(asked, self._max_body, self._complete).next()
@@ -121,7 +121,8 @@ class Front:
                 asked.body = body
                 self._complete(asked)
 
-        return asked.receive().add_done_callback(received)
+        asked.receive().add_done_callback(received)
+        return None
 
     def _complete(self, asked: exchange.Exchange) -> None:
         if not self._plane.submit(asked):

@@ -14,12 +14,14 @@ asyncio 14,700; MPServer with uvloop 19,800; this 26,600.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any, Callable, Optional
 
-from granian import _granian
+from granian import _granian as _typed
+
+_granian: Any = _typed  # its stub file lags behind the signatures
 
 Callback = Callable[[Any], None]
 
@@ -39,7 +41,7 @@ class _Inline:
     call_soon = call_soon_threadsafe
 
 
-class _Scheduler(_granian.CallbackScheduler):  # type: ignore[misc]
+class _Scheduler(_typed.CallbackScheduler):
     __slots__ = ()
 
     def __init__(self, callback: Callback) -> None:
@@ -51,8 +53,11 @@ def _ignore(*_: Any) -> None:
     """Granian's hooks for entering and leaving an asyncio task: there is none."""
 
 
+_untyped: Any = _Scheduler
+
+
 def _scheduler(loop: _Inline, callback: Callback) -> _Scheduler:
-    made: _Scheduler = _Scheduler.__new__(_Scheduler, loop, None, None, _ignore, _ignore)
+    made: _Scheduler = _untyped.__new__(_Scheduler, loop, None, None, _ignore, _ignore)
     made.__init__(callback)  # type: ignore[misc]
     return made
 
@@ -80,14 +85,14 @@ def _worker(holder: Any) -> Any:
 
 def _unix_holder(path: str) -> Any:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # left by a process that was killed
+        Path(path).unlink()  # left by a process that was killed
     if sys.version_info >= (3, 10):
         return _granian.UnixListenerSpec(path, BACKLOG, None).build()
     return _granian.UnixListenerSpec(path, BACKLOG).build()
 
 
 class Listener:
-    """Opens the address at construction; `stop` refuses new connections and lets the open ones finish."""
+    """Opens the address at construction. `leave`, then `stop`, refuse new connections and let the open ones finish."""
 
     def __init__(
         self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]
@@ -105,10 +110,13 @@ class Listener:
             self._worker = _worker(_granian.ListenerSpec(host or "127.0.0.1", port, BACKLOG).build())
             self._worker.serve_async(self._scheduler, self._loop, self._signal)
 
-    def stop(self) -> None:
+    def leave(self) -> None:
+        """Nobody new finds the Unix socket; who has connected already is still taken in (until `stop`)."""
         if self._socket is not None:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._socket)
+                Path(self._socket).unlink()
+
+    def stop(self) -> None:
         self._signal.set()
 
     def drained(self) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
-from zaffre_runtime.scoring import answers, errors, exchange, payloads, swagger
+from zaffre_runtime.scoring import answers, errors, exchange, logs, payloads, swagger
 from zaffre_runtime.scoring.compat import headers, install, request
 
 ENTRY_MODULE = "entry_module"
@@ -51,7 +51,7 @@ class Script:
     def start(self) -> None:
         try:
             self._init()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything; all of it ends the start
+        except (Exception, SystemExit) as error:
             raise errors.ScriptError(f"{self._path.name}: init() failed: {_described(error)}") from error
 
     def score(self, exchanges: List[exchange.Exchange]) -> List[answers.Answer]:
@@ -67,7 +67,7 @@ class Script:
     def _score(self, asked: exchange.Exchange) -> answers.Answer:
         arguments = self._arguments(asked)
         if self._wants_headers:
-            arguments[HEADERS_PARAMETER] = headers.HeaderDict.of(asked.scope.headers.items())
+            arguments[HEADERS_PARAMETER] = headers.HeaderDict.of(asked.headers.items())
         started = time.perf_counter()
         value = self._run(**arguments)
         exec_ms = (time.perf_counter() - started) * 1000
@@ -76,9 +76,7 @@ class Script:
         try:
             return answers.from_json_value(value, exec_ms)
         except (TypeError, ValueError, RecursionError) as error:
-            print(
-                f"request {asked.request_id}: run() returned what JSON cannot hold: {error}", file=sys.stderr
-            )  # noqa: T201 - stderr is the replica's log
+            logs.say(f"request {asked.request_id}: run() returned what JSON cannot hold: {error}")
             return answers.message(500, _not_json(value, error), failed=True, exec_ms=exec_ms)
 
     # How the script wants to be called
@@ -135,7 +133,7 @@ def _imported(path: Path) -> ModuleType:
     sys.modules[ENTRY_MODULE] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything; all of it ends the start
+    except (Exception, SystemExit) as error:
         raise errors.ScriptError(f"{path.name} cannot be imported: {_described(error)}") from error
     return module
 
@@ -181,7 +179,7 @@ def _request(asked: exchange.Exchange) -> request.AMLRequest:
         scope.method,
         scope.path,
         query=scope.query_string,
-        pairs=scope.headers.items(),
+        pairs=asked.headers.items(),
         body=asked.body,
         client=scope.client,
         scheme=asked.header("x-forwarded-proto") or scope.scheme,

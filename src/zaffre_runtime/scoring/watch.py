@@ -17,11 +17,12 @@ import threading
 import time
 from typing import Any, Optional
 
-from zaffre_runtime.scoring import answers, config, dataplane, errors, listener
+from zaffre_runtime.scoring import answers, config, dataplane, errors, listener, logs
 
 DRAIN_LOOK_S = 0.01
+SETTLE_S = 0.1  # for connections that the kernel has accepted and granian has not
 LONGEST_SLEEP_S = 5.0
-LOCK_HELD_GRACE_S = 10.0
+STDERR = 2  # the descriptor: user code may have replaced sys.stderr
 
 
 def _note(*_: Any) -> None:
@@ -36,8 +37,10 @@ class Watch(threading.Thread):
         self._timeout_ms = settings.request_timeout_ms
         self._timeout_s = settings.request_timeout_ms / 1000
         self._grace_s = settings.timeout_grace_ms / 1000
+        self._lock_held_s = settings.lock_held_grace_ms / 1000
         self._drain_s = settings.drain_ms / 1000
         self._drain_until: float = 0
+        self._stop_at: float = 0
         self._signals, self._wake = os.pipe()
 
     def take_signals(self) -> None:
@@ -56,7 +59,7 @@ class Watch(threading.Thread):
         while True:
             pause = min(pause, DRAIN_LOOK_S if self._drain_until else LONGEST_SLEEP_S)
             faulthandler.dump_traceback_later(
-                self._timeout_s + self._grace_s + pause + LOCK_HELD_GRACE_S, exit=True, file=sys.__stderr__
+                self._timeout_s + self._grace_s + pause + self._lock_held_s, exit=True, file=STDERR
             )
             readable, _, _ = select.select([self._signals], [], [], pause)
             if readable:
@@ -69,13 +72,20 @@ class Watch(threading.Thread):
     def _signalled(self, numbers: bytes) -> None:
         if self._drain_until or not {signal.SIGTERM, signal.SIGINT} & set(numbers):
             return
-        _say("stopping: requests in flight are finished, new ones refused")
-        self._drain_until = time.monotonic() + self._drain_s
+        logs.say("stopping: requests in flight are finished, new ones refused")
+        now = time.monotonic()
+        self._drain_until, self._stop_at = now + self._drain_s, now + SETTLE_S
         if self._door is not None:
-            self._door.stop()
+            self._door.leave()
 
     def _drained(self) -> bool:
-        return time.monotonic() > self._drain_until or (self._door is not None and self._door.drained())
+        now = time.monotonic()
+        if self._door is None or now > self._drain_until:
+            return True
+        if now > self._stop_at:
+            self._stop_at = self._drain_until
+            self._door.stop()
+        return self._door.drained()
 
     def _look(self) -> float:
         """Seconds until the next look; a call that starts now cannot be due earlier."""
@@ -95,18 +105,14 @@ class Watch(threading.Thread):
         call.timed_out = True
         for one in call.exchanges:
             if one.answer(answers.timeout(self._timeout_ms)):
-                _say(f"request {one.request_id}: scoring timeout after {self._timeout_ms} ms")
+                logs.say(f"request {one.request_id}: scoring timeout after {self._timeout_ms} ms")
 
     def _end(self) -> None:
         """The main thread is stuck in user code: nothing in this process can stop it but the process's end."""
-        _say(
+        logs.say(
             f"the call is still running {self._grace_s:g} s after its timeout; this worker ends and is replaced"
         )
-        faulthandler.dump_traceback(file=sys.__stderr__)
+        faulthandler.dump_traceback(file=STDERR)
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
         os._exit(errors.STUCK)
-
-
-def _say(text: str) -> None:
-    print(f"zaffre: {text}", file=sys.stderr, flush=True)  # noqa: T201 - stderr is the replica's log

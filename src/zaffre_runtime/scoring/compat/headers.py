@@ -9,7 +9,7 @@ class HeaderDict(Dict[str, str]):
     """What a `request_headers` parameter receives: a real dict, Title-Case names, found in any case."""
 
     @classmethod
-    def of(cls, pairs: Iterable[Tuple[str, str]]) -> "HeaderDict":
+    def of(cls, pairs: Iterable[Tuple[str, str]]) -> HeaderDict:
         made = cls()
         for name, value in pairs:
             title = name.title()
@@ -28,7 +28,10 @@ class HeaderDict(Dict[str, str]):
         return dict.__contains__(self, str(name).title())
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
 
 class MultiDict(Dict[str, Any]):
@@ -95,7 +98,10 @@ class Headers(MutableMapping[str, str]):
         return [value for known, value in self._pairs if known.lower() == name.lower()]
 
     def get(self, name: str, default: Optional[Any] = None) -> Any:
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def extend(self, more: Any) -> None:
         for name, value in more.items() if hasattr(more, "items") else more:

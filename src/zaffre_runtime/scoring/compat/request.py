@@ -50,7 +50,7 @@ class AMLRequest:
         body = self.data if parse_form_data else self._body
         return body.decode("utf-8", "replace") if as_text else body
 
-    @property
+    @functools.cached_property
     def stream(self) -> io.BytesIO:
         return io.BytesIO(self._body)
 
@@ -156,7 +156,7 @@ class AMLRequest:
 
     @property
     def cookies(self) -> Dict[str, str]:
-        jar: "http.cookies.SimpleCookie" = http.cookies.SimpleCookie()
+        jar: http.cookies.SimpleCookie = http.cookies.SimpleCookie()
         try:
             jar.load(self.headers.get("Cookie", ""))
         except http.cookies.CookieError:

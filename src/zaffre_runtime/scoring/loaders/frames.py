@@ -46,7 +46,10 @@ def numbers(body: bytes) -> Optional[Numbers]:
         found = _numbers(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    return found if (found.data is None) != (found.input_data is None) else None
+    if (found.data is None) == (found.input_data is None):
+        return None
+    columns = found.input_data.columns if isinstance(found.input_data, Split) else None
+    return found if columns is None or len(set(columns)) == len(columns) else None
 
 
 def table(body: bytes) -> Table:

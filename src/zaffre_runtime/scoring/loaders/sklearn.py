@@ -19,7 +19,7 @@ from zaffre_runtime.scoring.loaders import frames
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
 
 
-def load(path: Path) -> "SklearnModel":
+def load(path: Path) -> SklearnModel:
     try:
         import sklearn
     except ImportError as error:
@@ -46,7 +46,7 @@ def _from_pickle(path: Path) -> Any:
         if joblib is not None:
             return joblib.load(path)
         return pickle.loads(path.read_bytes())  # noqa: S301 - the model that the user deployed
-    except Exception as error:  # noqa: BLE001 - a pickle runs any code and so raises anything
+    except Exception as error:
         raise errors.ConfigurationError(
             f"{path.name} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
@@ -77,9 +77,9 @@ def _nested(model: Any) -> bool:
 
 class SklearnModel:
     def __init__(self, model: Any, sklearn: Any) -> None:
-        import numpy
+        import numpy as np
 
-        self._numpy = numpy
+        self._np = np
         self._model = model
         self._config = sklearn.config_context
         self._fast = _accepted_options(sklearn)
@@ -132,7 +132,7 @@ class SklearnModel:
             if len(inputs) == 1
             else list(itertools.chain.from_iterable(one.value for one in inputs))
         )
-        array = self._numpy.array(rows, dtype=self._numpy.float64)
+        array = self._np.array(rows, dtype=self._np.float64)
         return self._called(str(first.key), self._frame(array) if self._needs_frame else array, self._fast)
 
     def _called(self, method: str, table: Any, options: Dict[str, bool]) -> Any:
@@ -179,19 +179,19 @@ class SklearnModel:
         if self._needs_frame:
             return self._frame(rows)
         try:
-            array = self._numpy.array(rows)
+            array = self._np.array(rows)
         except ValueError as error:
             raise errors.Refused(400, f"The rows do not make a table: {error}") from error
-        return array if array.dtype.kind in "biuf" else self._numpy.array(rows, dtype=object)
+        return array if array.dtype.kind in "biuf" else self._np.array(rows, dtype=object)
 
     def _frame(self, rows: Any) -> Any:
         try:
-            import pandas
+            import pandas as pd
         except ImportError as error:
             raise errors.Refused(
                 500, "The model picks columns by name: add pandas to the environment."
             ) from error
-        return pandas.DataFrame(rows, columns=self._names).infer_objects()
+        return pd.DataFrame(rows, columns=self._names).infer_objects()
 
     def _order(self, columns: List[str]) -> Optional[List[int]]:
         """Where the model's columns stand among the given ones; None when the model knows no names."""
