@@ -20,6 +20,7 @@ Operation = dict[str, Any]
 def put(
     uow: db.UnitOfWork,
     caller: access.Caller,
+    room: rooms.Room,
     workspace: str,
     deployment: contract.OnlineDeployment,
     *,
@@ -33,8 +34,10 @@ def put(
     endpoint, name = deployment.endpoint_name or "", deployment.name or ""
     access.require(caller, "endpoints/write", rooms.resource(workspace, endpoint))
     settings.check(deployment)
+    if deployment.instance_type:
+        room.instance_types.get(deployment.instance_type)
     row = _prepare(uow, workspace, endpoint, name, if_match=if_match)
-    resolved = references.resolve(uow, caller, workspace, deployment)
+    resolved = references.resolve(uow, caller, workspace, deployment, table=room.curated)
     body = references.pinned(deployment, resolved)
     if row is not None and _says_nothing_new(uow, row, body, resolved):
         operation = operations.start(
@@ -64,7 +67,7 @@ def rollback(
     old = _to_return_to(uow, row, revision)
     references.require_present(uow, caller, workspace, old.resolved)
     new = _revision(uow, caller, workspace, old.body, old.resolved)
-    new["rolled_back_to"], new["lock_digest"] = old.id, old.lock_digest
+    new.update(rolled_back_to=old.id, lock_digest=old.lock_digest, environment_note=old.environment_note)
     operation = _accept(uow, caller, row, new, all_traffic=False)
     return _shape(uow, workspace, endpoint, name), operation
 
@@ -165,6 +168,7 @@ def _revision(
         "reason": "",
         "last_lines": [],
         "lock_digest": present.lock_digest if present is not None and shares else None,
+        "environment_note": present.environment_note if present is not None and shares else None,
         "rolled_back_to": None,
         "change_reason": caller.reason,
         "created_at": clock.now(),
@@ -230,7 +234,7 @@ def _revised(revision: dict[str, Any], *, previous: str | None) -> catalogue.Dep
         deployment=revision["deployment"],
         revision=revision["id"],
         models=[f"{model['name']}:{model['version']}" for model in resolved["models"]],
-        environment=(resolved["environment"] or {}).get("id", ""),
+        environment=resolved["environment"]["id"],
         environment_lock_digest=revision["lock_digest"] or "",
         code_digest=(resolved["code"] or {}).get("digest", ""),
         settings_digest=settings.digest(revision["body"], resolved),
@@ -267,7 +271,7 @@ def _revision_shape(row: Any, *, serving: bool) -> dict[str, Any]:
         "number": row.number,
         "state": "Serving" if serving else row.state,
         "models": [f"{model['name']}:{model['version']}" for model in resolved["models"]],
-        "environment": (resolved["environment"] or {}).get("id"),
+        "environment": resolved["environment"]["id"],
         "environment_lock_digest": row.lock_digest,
         "code_digest": (resolved["code"] or {}).get("digest"),
         "instances": row.instances,

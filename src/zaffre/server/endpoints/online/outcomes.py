@@ -15,12 +15,12 @@ from zaffre.server.endpoints.online import room as rooms
 CALLER = access.system("endpoints")
 
 
-def promoted(uow: db.UnitOfWork, key: store.DeploymentKey, revision: str, *, lock_digest: str | None) -> None:
+def promoted(uow: db.UnitOfWork, key: store.DeploymentKey, revision: str, *, made_from: dict[str, str]) -> None:
     """The wanted revision serves: the router has taken it."""
     row = store.get_deployment(uow, key, lock=True)
     if row is None or row.wanted != revision or row.state == "Deleting":
         return
-    store.update_revision(uow, revision, {"state": "Served", "reason": "", **_known(lock_digest)})
+    store.update_revision(uow, revision, {"state": "Served", "reason": "", **made_from})
     values = {"serving": revision, "state": "Succeeded", "reason": "", "last_lines": []}
     store.update_deployment(uow, key, {**values, "all_traffic": False})
     references.keep_only(uow, key, [revision])
@@ -120,10 +120,6 @@ def _failure(row: Any, reason: str, lines: list[str]) -> errors.ZaffreError:
 
 def _subject(row: Any) -> str:
     return f"endpoints/{row.endpoint}/deployments/{row.name}"
-
-
-def _known(lock_digest: str | None) -> dict[str, str]:
-    return {"lock_digest": lock_digest} if lock_digest else {}
 
 
 def _without(body: dict[str, Any], deployment: str) -> dict[str, Any]:

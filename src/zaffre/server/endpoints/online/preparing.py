@@ -16,8 +16,9 @@ from zaffre.server.environments import builds
 
 log = logging.getLogger(__name__)
 
-Environments = Callable[[str, dict[str, Any], Callable[[str], None]], builds.BuiltEnvironment]
-"""Locks (once) and builds the environment of a revision: (workspace, what it was resolved to, where log lines go)."""
+Environments = Callable[[str, dict[str, Any], Callable[[str], None]], tuple[builds.BuiltEnvironment, str | None]]
+"""Locks (once) and builds the environment of a revision: (workspace, what it was resolved to, where log lines go); says
+also what everybody should know of it, such as that another Python stands in."""
 
 
 class Preparations:
@@ -74,11 +75,13 @@ class Preparations:
         """What was prepared; only for a set whose state is ready."""
         return self._work[set_id].result()
 
-    def lock_digest(self, set_id: str) -> str | None:
-        """The lock that a set's environment was built from, if this server built or found it."""
+    def made_from(self, set_id: str) -> dict[str, str]:
+        """What a revision should remember of its environment, if this server built or found it."""
         future = self._work.get(set_id)
-        done = future is not None and future.done() and future.exception() is None
-        return future.result().lock_digest if future is not None and done else None
+        if future is None or not future.done() or future.exception() is not None:
+            return {}
+        known = {"lock_digest": future.result().lock_digest, "environment_note": future.result().environment_note}
+        return {name: value for name, value in known.items() if value}
 
     def said(self, set_id: str) -> list[str]:
         """The lines of the build's log since this server began it."""
@@ -94,7 +97,7 @@ class Preparations:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _prepare(self, set_id: str, workspace: str, resolved: dict[str, Any]) -> replicas.Prepared:
-        built = self._environments(workspace, resolved, self._said[set_id].append)
+        built, note = self._environments(workspace, resolved, self._said[set_id].append)
         placed = materials.place(
             self.folder,
             set_id,
@@ -102,4 +105,4 @@ class Preparations:
             tree=lambda digest: self._tree(workspace, digest),
             blobs=self._blobs,
         )
-        return replicas.Prepared(built.python, built.overlay, built.path, built.digest, placed)
+        return replicas.Prepared(built.python, built.overlay, built.path, built.digest, note, placed)

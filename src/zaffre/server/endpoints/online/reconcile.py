@@ -4,6 +4,7 @@ Level-triggered: nothing that matters is remembered between two steps, so that a
 running the step again. Called by `workers.endpoints`.
 """
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from zaffre.server.endpoints.online import (
     observing,
     outcomes,
     preparing,
+    quantities,
     replicas,
     routing,
     states,
@@ -37,30 +39,34 @@ _STOP_S = 10.0
 Deployments = Mapping[store.DeploymentKey, facts.Deployment]
 
 
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """What it works with; `limits_of` gives the upper limits that an instance type's name means."""
+
+    database: db.Database
+    runner: ports.ServiceRunner
+    router: envoy.Envoy
+    preparations: preparing.Preparations
+    box: secrets.Box
+    limits_of: Callable[[str], ports.Limits]
+
+
 class Reconciler:
-    """One for each server. `limits_of` gives the upper limits that an instance type's name means."""
+    """One for each server."""
 
     def __init__(
-        self,
-        database: db.Database,
-        runner: ports.ServiceRunner,
-        router: envoy.Envoy,
-        preparations: preparing.Preparations,
-        observer: observing.Observer,
-        *,
-        box: secrets.Box,
-        start_timeout_s: float,
-        limits_of: Callable[[str], ports.Limits],
-        domain: str = "",
+        self, means: Means, *, machine: quantities.Amount, drain_s: float, start_timeout_s: float, domain: str = ""
     ) -> None:
-        self._database = database
-        self._runner = runner
-        self._router = router
-        self._preparations = preparations
-        self._observer = observer
-        self._box = box
+        self._database = means.database
+        self._runner = means.runner
+        self._router = means.router
+        self._preparations = means.preparations
+        self._box = means.box
+        self._limits_of = means.limits_of
+        self._observer = observing.Observer(
+            means.runner, means.router, means.preparations, drain_s=drain_s, machine=machine
+        )
         self._start_timeout_s = start_timeout_s
-        self._limits_of = limits_of
         self._domain = domain
         self._router_trouble = ""
         self._to_sweep = True
@@ -151,9 +157,9 @@ class Reconciler:
         for step in steps:
             match step:
                 case decide.Promote() if told:
-                    lock = self._preparations.lock_digest(wanted.replicas)
+                    made_from = self._preparations.made_from(wanted.replicas)
                     with self._database.write() as uow:
-                        outcomes.promoted(uow, key, wanted.id, lock_digest=lock)
+                        outcomes.promoted(uow, key, wanted.id, made_from=made_from)
                 case decide.Fail(reason, lines):
                     self._preparations.forget(wanted.replicas)
                     with self._database.write() as uow:

@@ -18,7 +18,8 @@ from zaffre.contracts import online_deployment as contract
 from zaffre.core import errors, names
 from zaffre.server import access, db
 from zaffre.server.artifacts import service as artifacts
-from zaffre.server.endpoints.online import settings, store
+from zaffre.server.endpoints.online import no_code, settings, store
+from zaffre.server.environments import curated
 from zaffre.server.registry.environments import service as environments
 from zaffre.server.registry.models import service as models
 from zaffre.server.registry.versioning import uses
@@ -27,7 +28,12 @@ Resolved = dict[str, Any]
 
 
 def resolve(
-    uow: db.UnitOfWork, caller: access.Caller, workspace: str, deployment: contract.OnlineDeployment
+    uow: db.UnitOfWork,
+    caller: access.Caller,
+    workspace: str,
+    deployment: contract.OnlineDeployment,
+    *,
+    table: curated.Table,
 ) -> Resolved:
     """Everything that the deployment refers to, by version. Raises NotFound, Invalid, Unsupported (Triton)."""
     ensemble = bool(deployment.zaffre and deployment.zaffre.models)
@@ -36,12 +42,13 @@ def resolve(
         asked = list(deployment.zaffre.models)
     elif deployment.model is not None:
         asked = [deployment.model]
-    return {
-        "models": [_model(uow, caller, workspace, item) for item in asked],
-        "ensemble": ensemble,
-        "environment": _environment(uow, caller, workspace, deployment.environment),
-        "code": _code(uow, workspace, deployment),
-    }
+    found = [_model(uow, caller, workspace, item) for item in asked]
+    code = _code(uow, workspace, deployment)
+    if deployment.environment is not None:
+        environment = _environment(uow, caller, workspace, deployment.environment, table=table)
+    else:
+        environment = no_code.environment(deployment, [_files(uow, workspace, model) for model in found])
+    return {"models": found, "ensemble": ensemble, "environment": environment, "code": code}
 
 
 def pinned(deployment: contract.OnlineDeployment, resolved: Resolved) -> dict[str, Any]:
@@ -53,9 +60,8 @@ def pinned(deployment: contract.OnlineDeployment, resolved: Resolved) -> dict[st
     elif ids:
         body["model"] = ids[0]
     environment = resolved["environment"]
-    if environment is not None:
-        named = "version" in environment
-        body["environment"] = f"{names.PREFIX}{environment['id']}" if named else environment["curated"]
+    if "version" in environment:
+        body["environment"] = f"{names.PREFIX}{environment['id']}"
     return body
 
 
@@ -64,7 +70,7 @@ def require_present(uow: db.UnitOfWork, caller: access.Caller, workspace: str, r
     for model in resolved["models"]:
         models.get(uow, caller, workspace, model["name"], model["version"])
     environment = resolved["environment"]
-    if environment is not None and "version" in environment:
+    if "version" in environment:
         environments.get(uow, caller, workspace, environment["name"], environment["version"])
 
 
@@ -74,7 +80,7 @@ def hold(uow: db.UnitOfWork, revision: dict[str, Any], *, serving: str | None) -
     keep_only(uow, key, [revision["id"], *([serving] if serving else [])])
     code = revision["resolved"]["code"]
     if code is not None:
-        artifacts.hold(uow, revision["workspace"], code["address"], _user(key))
+        artifacts.hold(uow, artifacts.find(uow, revision["workspace"], code["address"]), _user(key))
 
 
 def keep_only(uow: db.UnitOfWork, key: store.DeploymentKey, revisions: Iterable[str]) -> None:
@@ -97,7 +103,7 @@ def _user(key: store.DeploymentKey) -> str:
 def _assets(resolved: Resolved) -> list[str]:
     found = [f"models/{model['name']}:{model['version']}" for model in resolved["models"]]
     environment = resolved["environment"]
-    if environment is not None and "version" in environment:
+    if "version" in environment:
         found.append(f"environments/{environment['id']}")
     return found
 
@@ -124,19 +130,29 @@ def _environment(
     uow: db.UnitOfWork,
     caller: access.Caller,
     workspace: str,
-    given: str | environment_contract.Environment | None,
-) -> dict[str, Any] | None:
-    if given is None:
-        return None
+    given: str | environment_contract.Environment,
+    *,
+    table: curated.Table,
+) -> dict[str, Any]:
+    """A version, or a curated name that nobody registered. What cannot be built without a container is refused here."""
     if isinstance(given, str):
-        reference = names.parse_reference(given, kind="environments")
-        if reference.registry:
+        if curated.is_curated(given):
+            table.definition(given)
             return {"id": given, "curated": given}
+        reference = names.parse_reference(given, kind="environments")
+        _refuse_elsewhere(reference, given)
         found = environments.get(uow, caller, workspace, reference.name, _version(reference))
-    else:
-        _name_by_content(given)
+    elif given.name is not None:
         found = environments.create(uow, caller, workspace, given)
+    else:
+        found = environments.anonymous(uow, caller, workspace, given)
+    table.read(found.to_dict(status=False))
     return {"id": f"{found.name}:{found.version}", "name": found.name, "version": found.version}
+
+
+def _files(uow: db.UnitOfWork, workspace: str, model: dict[str, Any]) -> list[str]:
+    """The names of a model's files."""
+    return [file.path for file in artifacts.find(uow, workspace, model["address"]).files]
 
 
 def _version(reference: names.Reference) -> str:
@@ -151,12 +167,12 @@ def _refuse_elsewhere(reference: names.Reference, text: str) -> None:
         )
 
 
-def _name_by_content(asset: model_contract.Model | environment_contract.Environment) -> None:
-    """An inline asset without a name gets one that its content decides, so that the same one is registered once."""
-    if asset.name is None:
-        text = json.dumps(asset.to_wire(), sort_keys=True)
-        asset.name = f"anonymous-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        asset.version = "1"
+def _name_by_content(model: model_contract.Model) -> None:
+    """An inline model without a name gets one that its content decides, so that the same one is registered once."""
+    if model.name is None:
+        text = json.dumps(model.to_wire(), sort_keys=True)
+        model.name = f"anonymous-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        model.version = "1"
 
 
 def _code(uow: db.UnitOfWork, workspace: str, deployment: contract.OnlineDeployment) -> dict[str, Any] | None:
@@ -165,15 +181,14 @@ def _code(uow: db.UnitOfWork, workspace: str, deployment: contract.OnlineDeploym
     if code is None or not code.code or not code.scoring_script:
         return None
     address = manifests.parse_address(code.code)
-    user = names.deployment_subject(deployment.endpoint_name or "", deployment.name or "")
-    entries = artifacts.hold(uow, workspace, code.code, user)
+    found = artifacts.find(uow, workspace, code.code)
     above = f"{address.path}/" if address.path else ""
-    files = [entry.path.removeprefix(above) for entry in entries]
+    files = {file.path.removeprefix(above): file.digest for file in found.files}
     script = str(PurePosixPath(code.scoring_script))
     if script not in files:
         raise errors.Invalid(
             f"{settings.subject(deployment)}: the code folder has no file {script!r}.",
             hint=f"It has {', '.join(sorted(files)[:10])}.",
         )
-    digest = manifests.Manifest.of(entries).digest
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     return {"address": code.code, "digest": digest, "name": address.name or "code"}

@@ -23,6 +23,7 @@ class Prepared:
     overlay: Path
     environment: Path
     lock_digest: str
+    environment_note: str | None
     materials: materials.Materials
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from zaffre.core import errors
 from zaffre.server import db, operations, secrets
+from zaffre.server.compute import instance_types
+from zaffre.server.environments import curated
 
 TOPIC = "endpoints"
 """What the reconciler listens to on the database."""
@@ -18,6 +20,8 @@ class Room:
     """`scoring_url` is the router's address; with `scoring_domain` every endpoint has a host name of its own."""
 
     box: secrets.Box
+    curated: curated.Table
+    instance_types: instance_types.InstanceTypes
     scoring_url: str
     scoring_domain: str = ""
 

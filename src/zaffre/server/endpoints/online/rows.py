@@ -66,7 +66,6 @@ def deployment_entity(endpoint_row: Any, row: Any, revision: Any) -> deployment_
     """A deployment as the world sees it; `revision` is the row of the wanted one."""
     entity: deployment_contract.OnlineDeployment = wire.from_answer("online-deployment", row.body)
     resolved = revision.resolved
-    environment = resolved.get("environment") or {}
     entity.status = deployment_contract.DeploymentStatus(
         id=f"endpoints/{row.endpoint}/deployments/{row.name}",
         provisioning_state=row.state,
@@ -77,8 +76,8 @@ def deployment_entity(endpoint_row: Any, row: Any, revision: Any) -> deployment_
         instances_ready=row.instances_ready,
         instances_total=revision.instances,
         model_ids=[f"{model['name']}:{model['version']}" for model in resolved.get("models", ())],
-        environment_id=environment.get("id"),
-        environment_note=environment.get("note"),
+        environment_id=resolved["environment"]["id"],
+        environment_note=revision.environment_note,
         environment_lock_digest=revision.lock_digest,
         code_digest=(resolved.get("code") or {}).get("digest"),
         traffic=endpoint_row.body.get("traffic", {}).get(row.name, 0),

@@ -67,13 +67,14 @@ revisions = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("last_lines", db.Json, nullable=False),
     sa.Column("lock_digest", sa.String(64)),
+    sa.Column("environment_note", sa.Text),
     sa.Column("rolled_back_to", sa.String(16)),
     sa.Column("change_reason", sa.Text, nullable=False),
     sa.Column("created_at", db.Moment, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
     sa.UniqueConstraint("workspace", "endpoint", "deployment", "number"),
 )
-"""Never changed but for `state`, `reason`, `last_lines`, `lock_digest`: how it went. `replicas` is the id of the
+"""Never changed but for `state`, `reason`, `last_lines`, `lock_digest`, `environment_note`: how it went. `replicas` is the id of the
 revision whose processes it runs on: its own, or an earlier one's when only their number or words about it changed."""
 
 Key = tuple[str, str]
