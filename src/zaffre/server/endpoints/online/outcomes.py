@@ -15,7 +15,9 @@ from zaffre.server.endpoints.online import room as rooms
 CALLER = access.system("endpoints")
 
 
-def promoted(uow: db.UnitOfWork, key: store.DeploymentKey, revision: str, *, made_from: dict[str, str]) -> None:
+def promoted(
+    uow: db.UnitOfWork, key: store.DeploymentKey, revision: str, *, made_from: dict[str, str]
+) -> None:
     """The wanted revision serves: the router has taken it."""
     row = store.get_deployment(uow, key, lock=True)
     if row is None or row.wanted != revision or row.state == "Deleting":

@@ -16,7 +16,9 @@ from zaffre.server.environments import builds
 
 log = logging.getLogger(__name__)
 
-Environments = Callable[[str, dict[str, Any], Callable[[str], None]], tuple[builds.BuiltEnvironment, str | None]]
+Environments = Callable[
+    [str, dict[str, Any], Callable[[str], None]], tuple[builds.BuiltEnvironment, str | None]
+]
 """Locks (once) and builds the environment of a revision: (workspace, what it was resolved to, where log lines go); says
 also what everybody should know of it, such as that another Python stands in."""
 
@@ -80,7 +82,10 @@ class Preparations:
         future = self._work.get(set_id)
         if future is None or not future.done() or future.exception() is not None:
             return {}
-        known = {"lock_digest": future.result().lock_digest, "environment_note": future.result().environment_note}
+        known = {
+            "lock_digest": future.result().lock_digest,
+            "environment_note": future.result().environment_note,
+        }
         return {name: value for name, value in known.items() if value}
 
     def said(self, set_id: str) -> list[str]:

@@ -55,7 +55,13 @@ class Reconciler:
     """One for each server."""
 
     def __init__(
-        self, means: Means, *, machine: quantities.Amount, drain_s: float, start_timeout_s: float, domain: str = ""
+        self,
+        means: Means,
+        *,
+        machine: quantities.Amount,
+        drain_s: float,
+        start_timeout_s: float,
+        domain: str = "",
     ) -> None:
         self._database = means.database
         self._runner = means.runner
