@@ -14,7 +14,7 @@ from zaffre.contracts import environment, online_deployment, online_endpoint, wo
 from zaffre.contracts import model as model_contract
 from zaffre.server import db, operations
 from zaffre.server.app import tables
-from zaffre.server.endpoints.online import deployments, keys, service
+from zaffre.server.endpoints.online import deployments, keys, logs, service
 from zaffre.server.registry.environments import service as environments
 from zaffre.server.registry.models import service as models
 from zaffre.testing import load, online
@@ -101,6 +101,7 @@ class Desk:
                 "environment": "azureml:sk:1",
                 "code_configuration": {"code": f"{code}/code", "scoring_script": "score.py"},
                 "instance_type": "Standard_DS3_v2",
+                "request_settings": {"max_concurrent_requests_per_instance": 8},
                 **fields,
             }
         )
@@ -121,6 +122,52 @@ class Desk:
     def show_endpoint(self, name="churn"):
         with self.house.database.read() as uow:
             return service.get(uow, online.CALLER, self.house.room, "default", name)[0]
+
+    def rollback(self, name="blue"):
+        with self.house.database.write() as uow:
+            operation = deployments.rollback(uow, online.CALLER, "default", "churn", name)[1]
+        return self.wait(operation)
+
+    def delete(self, name="blue"):
+        with self.house.database.write() as uow:
+            operation = deployments.delete(uow, online.CALLER, "default", "churn", name)
+        return self.wait(operation)
+
+    def traffic(self, traffic, **fields):
+        endpoint = online_endpoint.ManagedOnlineEndpoint(name="churn", traffic=traffic, **fields)
+        with self.house.database.write() as uow:
+            operation = service.put(uow, online.CALLER, self.house.room, "default", endpoint)[1]
+        return self.wait(operation)
+
+    def regenerate(self, kind):
+        with self.house.database.write() as uow:
+            operation = keys.regenerate(
+                uow, online.CALLER, self.house.room, "default", "churn", key_type=kind
+            )
+        return self.wait(operation)
+
+    def revisions(self, name="blue"):
+        with self.house.database.read() as uow:
+            return deployments.revisions(uow, online.CALLER, "default", "churn", name)
+
+    def logs(self, name="blue", **options):
+        with self.house.database.read() as uow:
+            return logs.read(
+                uow,
+                online.CALLER,
+                self.house.runner,
+                self.house.preparations,
+                "default",
+                "churn",
+                name,
+                **options,
+            )
+
+    def url(self):
+        return f"{self.house.router.url}/default/churn/"
+
+    def get(self, url, key="none"):
+        return httpx.get(url, headers={"authorization": f"Bearer {key}"}, timeout=30)
 
     def wait(self, operation, timeout_s=60):
         """The operation when it has ended."""

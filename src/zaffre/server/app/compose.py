@@ -18,7 +18,14 @@ from zaffre.server.artifacts import service as artifacts
 from zaffre.server.db import schema
 from zaffre.server.workers import loop, relay
 
-ROUTERS = (workspaces.router, tokens.router, audit.router, lineage.router, operations.router, artifacts_routes.router)
+ROUTERS = (
+    workspaces.router,
+    tokens.router,
+    audit.router,
+    lineage.router,
+    operations.router,
+    artifacts_routes.router,
+)
 
 
 @dataclasses.dataclass

@@ -23,8 +23,8 @@ def promoted(
     if row is None or row.wanted != revision or row.state == "Deleting":
         return
     store.update_revision(uow, revision, {"state": "Served", "reason": "", **made_from})
-    values = {"serving": revision, "state": "Succeeded", "reason": "", "last_lines": []}
-    store.update_deployment(uow, key, {**values, "all_traffic": False})
+    values = {"serving": revision, "state": "Succeeded", "reason": "", "last_lines": [], "all_traffic": False}
+    store.update_deployment(uow, key, {**values, "service_state": "Healthy"})
     references.keep_only(uow, key, [revision])
     if row.all_traffic:
         endpoint = store.get_endpoint(uow, key[:2], lock=True)
@@ -44,7 +44,8 @@ def failed(
         return
     lines = list(last_lines)
     store.update_revision(uow, revision, {"state": "Failed", "reason": reason, "last_lines": lines})
-    values = {"state": "Failed", "reason": reason, "last_lines": lines}
+    service_state = "Healthy" if row.serving else "Failed"  # of a serving one the next look says more
+    values = {"state": "Failed", "service_state": service_state, "reason": reason, "last_lines": lines}
     store.update_deployment(uow, key, {**values, "all_traffic": False, "operation": None})
     if row.serving:
         references.keep_only(uow, key, [row.serving])

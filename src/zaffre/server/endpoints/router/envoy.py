@@ -21,6 +21,7 @@ from zaffre.server.endpoints.router import files, routes, wanted
 
 SERVICE_ID = "router"
 _POLL_S = 0.005
+_START_S = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Envoy:
 
         Hosts first, then clusters (new beside old), then routes, and what no route names any more last.
         """
+        self._await_admin()
         taken = self._taken()
         for cluster in state.clusters:
             self._apply_assignment(cluster, taken)
@@ -250,6 +252,17 @@ class Envoy:
         except (FileNotFoundError, json.JSONDecodeError):  # lost with the power; written anew from the wish
             return {}
         return {resource["name"]: resource for resource in document["resources"]}
+
+    def _await_admin(self) -> None:
+        """Give an Envoy that was started just now the moment that it needs."""
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            try:
+                self._get("/ready")
+            except errors.Unavailable:
+                time.sleep(_POLL_S)
+            else:
+                return
 
     def _taken(self) -> dict[str, str]:
         """The versions that Envoy uses, by the name of what they are versions of."""
