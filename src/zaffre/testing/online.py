@@ -122,8 +122,7 @@ def build(
         with database.read() as uow:
             return artifacts.tree(uow, CALLER, workspace, digest)
 
-    ready = threading.Event()
-    preparations = preparing.Preparations(home / "replicas", environments, blobs, tree, done=ready.set)
+    preparations = preparing.Preparations(home / "replicas", environments, blobs, tree)
     means = reconcile.Means(
         database, runner, router, preparations, box, lambda name: compute.limits_of(types, name)
     )
@@ -136,7 +135,7 @@ def build(
     )
     room = rooms.Room(box, curated.Table.load(None), types, router.url)
     shelves = artifacts.Room(blobs, uploads.Incoming(home / "incoming"))
-    endless = worker.build(database, reconciler)
+    endless = worker.build(database, reconciler, preparations)
     return House(home, database, room, shelves, runner, router, preparations, reconciler, endless)
 
 

@@ -150,18 +150,10 @@ class Desk:
         with self.house.database.read() as uow:
             return deployments.revisions(uow, online.CALLER, "default", "churn", name)
 
-    def logs(self, name="blue", **options):
+    def logs(self, name="blue"):
         with self.house.database.read() as uow:
-            return logs.read(
-                uow,
-                online.CALLER,
-                self.house.runner,
-                self.house.preparations,
-                "default",
-                "churn",
-                name,
-                **options,
-            )
+            found = logs.sources(uow, online.CALLER, "default", "churn", name)
+        return logs.read(self.house.runner, self.house.preparations, found)
 
     def url(self):
         return f"{self.house.router.url}/default/churn/"

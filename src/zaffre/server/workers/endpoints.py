@@ -4,7 +4,7 @@ import secrets
 import time
 
 from zaffre.server import db
-from zaffre.server.endpoints.online import reconcile
+from zaffre.server.endpoints.online import preparing, reconcile
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.leases import service as leases
 from zaffre.server.workers import loop
@@ -15,7 +15,9 @@ _RENEWED_S = 5.0
 _WAIT_S = 2.0
 
 
-def build(database: db.Database, reconciler: reconcile.Reconciler) -> loop.Loop:
+def build(
+    database: db.Database, reconciler: reconcile.Reconciler, preparations: preparing.Preparations
+) -> loop.Loop:
     """The loop of one server. Of several servers on one database, the one that holds the lease reconciles."""
     turn = _Turn(database)
 
@@ -24,6 +26,7 @@ def build(database: db.Database, reconciler: reconcile.Reconciler) -> loop.Loop:
 
     worker = loop.Loop("online-endpoints", step)
     database.listen(rooms.TOPIC, worker.wake)
+    preparations.when_done = worker.wake
     return worker
 
 

@@ -154,11 +154,8 @@ def _serves(deployment: facts.Deployment, slot: facts.Slot) -> bool:
 
 def _leaving(deployment: facts.Deployment) -> list[Step]:
     """Processes to end: those outside the plan, when their last request is answered."""
-    plan = deployment.plan()
     found: list[Step] = []
-    for slot, replica in sorted(deployment.replicas.items()):
-        if slot in plan:
-            continue
+    for slot, replica in deployment.leaving().items():
         if not replica.alive:
             found.append(Remove(slot))
         elif not replica.stopping and _is_drained(deployment, replica):

@@ -96,6 +96,16 @@ class Deployment:
             return kept
         return kept | set(self.wanted.slots())
 
+    def leaving(self) -> dict[Slot, Replica]:
+        """The processes outside the plan; those of a failed revision that have ended stay, for their logs."""
+        plan = self.plan()
+        read = self.wanted.replicas if self.wanted.failed and not self.deleting else None
+        return {
+            slot: replica
+            for slot, replica in sorted(self.replicas.items())
+            if slot not in plan and (replica.alive or slot.replicas != read)
+        }
+
     def is_ready(self, revision: Revision) -> bool:
         """Whether every process of the revision answers."""
         return all(self._ready(slot) for slot in revision.slots())

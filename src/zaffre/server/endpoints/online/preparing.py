@@ -24,7 +24,7 @@ also what everybody should know of it, such as that another Python stands in."""
 
 
 class Preparations:
-    """`done` is called from a worker thread whenever one ends."""
+    """`when_done` is called from a worker thread whenever one ends."""
 
     def __init__(
         self,
@@ -33,14 +33,13 @@ class Preparations:
         blobs: materials.Placer,
         tree: Callable[[str, str], Any],
         *,
-        done: Callable[[], None],
         threads: int = 2,
     ) -> None:
         self.folder = folder
         self._environments = environments
         self._blobs = blobs
         self._tree = tree
-        self._done = done
+        self.when_done: Callable[[], None] = _nobody
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="prepare")
         self._work: dict[str, concurrent.futures.Future[replicas.Prepared]] = {}
         self._guard = threading.Lock()
@@ -54,7 +53,7 @@ class Preparations:
             self._said[set_id] = []
             future = self._pool.submit(self._prepare, set_id, workspace, resolved)
             self._work[set_id] = future
-        future.add_done_callback(lambda _: self._done())
+        future.add_done_callback(lambda _: self.when_done())
 
     def state(self, set_id: str) -> facts.Environment:
         """How far the preparation of a set is."""
@@ -111,3 +110,7 @@ class Preparations:
             blobs=self._blobs,
         )
         return replicas.Prepared(built.python, built.overlay, built.path, built.digest, note, placed)
+
+
+def _nobody() -> None:
+    """Nobody waits to be woken."""

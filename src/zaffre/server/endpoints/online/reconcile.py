@@ -227,9 +227,8 @@ def _observed(row: Any, deployment: facts.Deployment) -> dict[str, Any]:
 
 def _is_moving(deployment: facts.Deployment) -> bool:
     """Whether something is under way that the next look should find soon."""
-    plan = deployment.plan()
     unsettled = states.provisioning(deployment) not in states.FINAL and not deployment.no_room
-    return unsettled or any(slot not in plan for slot in deployment.replicas)
+    return unsettled or bool(deployment.leaving())
 
 
 def _is_unsettled(row: Any) -> bool:
