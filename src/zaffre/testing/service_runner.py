@@ -208,6 +208,12 @@ class ServiceRunnerContract:
             runner.start(spec(read_only_paths=("relative",)))
         with pytest.raises(errors.Invalid):
             runner.start(spec(argv=()))
+        with pytest.raises(errors.Invalid):
+            runner.start(spec(environment={"A=B": "1"}))
+        with pytest.raises(errors.Invalid):
+            runner.start(spec(environment={"A": "nul\0"}))
+        with pytest.raises(errors.Invalid):
+            runner.start(spec(liveness=ports.Probe(path="/ HTTP/1.1\r\nX: y")))
         assert runner.list() == []
 
     def test_lists_several(self, runner: Runner, spec: Maker) -> None:

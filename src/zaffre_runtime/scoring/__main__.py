@@ -6,13 +6,15 @@ or model, 5 a call was stuck (watch.py).
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gc
 import logging
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import List
+from typing import List, NoReturn
 
 from zaffre_runtime.scoring import (
     config,
@@ -34,11 +36,11 @@ def main() -> int:
         settings = config.load(os.environ)
         _prepare(settings)
         scorer = _scorer(settings)
-        documents = _documents(settings, scorer)
+        plane = _opened(settings, scorer, _documents(settings, scorer))
     except errors.StartError as error:
         _explain(error)
         return error.exit_code
-    _serve(settings, scorer, documents)
+    plane.serve()
     return 0
 
 
@@ -86,7 +88,9 @@ def _documents(settings: config.Config, scorer: scripts.Script | loaders.NoCode)
     return swagger.Documents(folders, scorer.schemas(), service)
 
 
-def _serve(settings: config.Config, scorer: dataplane.Scorer, documents: swagger.Documents) -> None:
+def _opened(
+    settings: config.Config, scorer: dataplane.Scorer, documents: swagger.Documents
+) -> dataplane.DataPlane:
     gc.collect()
     gc.freeze()  # the model and its libraries live as long as the process: do not look at them again
     plane = dataplane.DataPlane(scorer, settings.max_waiting)
@@ -97,7 +101,7 @@ def _serve(settings: config.Config, scorer: dataplane.Scorer, documents: swagger
     clock.begin(listener.Listener(front, settings.socket, settings.host, settings.port))
     address = settings.socket or f"{settings.host or '127.0.0.1'}:{settings.port}"
     logs.say(f"ready on {address}")
-    plane.serve()
+    return plane
 
 
 def _explain(error: errors.StartError) -> None:
@@ -106,5 +110,23 @@ def _explain(error: errors.StartError) -> None:
     logs.say(f"cannot start: {error}")
 
 
+def _leave(code: int) -> NoReturn:
+    """End at once after the exit hooks: granian's thread would abort the process if it met a dying interpreter."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def run() -> NoReturn:
+    try:
+        code = main()
+    except BaseException:  # noqa: BLE001 - the process's outermost frame; SystemExit from a user's run() ends here too
+        traceback.print_exc()
+        code = 1
+    _leave(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

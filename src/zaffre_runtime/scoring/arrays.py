@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable, List, Sequence
 
 
-class NotByRow(Exception):  # noqa: N818 - says what the output is
+class NotByRow(Exception):
     """The output does not have one row for each row of the input."""
 
 

@@ -25,7 +25,7 @@ class ConfigurationError(StartError):
     exit_code = BAD_CONFIGURATION
 
 
-class Refused(Exception):  # noqa: N818 - a verdict on a request, not a fault of the program
+class Refused(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status

@@ -29,7 +29,7 @@ def new_request_id() -> str:
     return f"{_process}{_number():012x}"
 
 
-class HeadersTooLong(Exception):  # noqa: N818 - named by what it says of the request
+class HeadersTooLong(Exception):
     pass
 
 

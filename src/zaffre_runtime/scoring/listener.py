@@ -14,24 +14,48 @@ asyncio 14,700; MPServer with uvloop 19,800; this 26,600.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Tuple
 
 from granian import _granian as _typed
+
+from zaffre_runtime.scoring import errors
 
 _granian: Any = _typed  # its stub file lags behind the signatures
 
 Callback = Callable[[Any], None]
 
 BACKLOG = 1024
+TELLS_WHEN_DRAINED = hasattr(_typed.WorkerSignal, "add_cb")  # 2.8; in 2.5 the worker itself is awaited
 WORKER_ID = 1
 IO_THREADS = 1
 
 
+class _Ending:
+    """The one future that granian 2.5 asks for: it is done when the worker has drained."""
+
+    def __init__(self, drained: threading.Event) -> None:
+        self._drained = drained
+
+    def set_result(self, _: Any) -> None:
+        self._drained.set()
+
+    def done(self) -> bool:
+        return self._drained.is_set()
+
+    def cancelled(self) -> bool:
+        return False
+
+
 class _Inline:
     """The few methods of an event loop that granian calls; each runs its callback on the calling thread."""
+
+    def __init__(self) -> None:
+        self.drained = threading.Event()
+
+    def create_future(self) -> _Ending:
+        return _Ending(self.drained)
 
     def call_soon_threadsafe(
         self, callback: Callable[..., Any], *arguments: Any, context: Any = None
@@ -65,30 +89,27 @@ def _scheduler(loop: _Inline, callback: Callback) -> _Scheduler:
 def _worker(holder: Any) -> Any:
     """The two pinned granian lines differ in this constructor."""
     tls_off = (False, None, None, None)
-    common = (1, 1, 30, BACKLOG, "1", None, None, False, None)
-    if sys.version_info >= (3, 10):
-        return _granian.RSGIWorker(
-            WORKER_ID,
-            (None, holder),
-            None,
-            IO_THREADS,
-            *common,
-            *tls_off,
-            "tls1.3",
-            None,
-            [],
-            False,
-            (None, None),
-        )
-    return _granian.RSGIWorker(WORKER_ID, (None, holder), IO_THREADS, *common, *tls_off, None, [], False)
+    common = (1, 1, 30, BACKLOG, "1", None, None, False, None, *tls_off)
+    if TELLS_WHEN_DRAINED:
+        newer: Tuple[Any, ...] = ("tls1.3", None, [], False, (None, None))
+        return _granian.RSGIWorker(WORKER_ID, (None, holder), None, IO_THREADS, *common, *newer)
+    return _granian.RSGIWorker(WORKER_ID, holder, IO_THREADS, *common, None, [], False)
 
 
 def _unix_holder(path: str) -> Any:
     with contextlib.suppress(FileNotFoundError):
         Path(path).unlink()  # left by a process that was killed
-    if sys.version_info >= (3, 10):
-        return _granian.UnixListenerSpec(path, BACKLOG, None).build()
-    return _granian.UnixListenerSpec(path, BACKLOG).build()
+    permissions = (None,) if TELLS_WHEN_DRAINED else ()
+    return _granian.UnixListenerSpec(path, BACKLOG, *permissions).build()
+
+
+def _holder(socket: Optional[str], host: str, port: Optional[int]) -> Any:
+    try:
+        return (
+            _unix_holder(socket) if socket is not None else _granian.ListenerSpec(host, port, BACKLOG).build()
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise errors.ConfigurationError(f"cannot listen on {socket or f'{host}:{port}'}: {error}") from error
 
 
 class Listener:
@@ -98,17 +119,14 @@ class Listener:
         self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]
     ) -> None:
         self._socket = socket
-        self._drained = threading.Event()
         self._signal = _granian.WorkerSignal()
-        self._signal.add_cb(self._drained.set)
         self._loop = _Inline()
         self._scheduler = _scheduler(self._loop, callback)
-        if socket is not None:
-            self._worker = _worker(_unix_holder(socket))
-            self._worker.serve_async_uds(self._scheduler, self._loop, self._signal)
-        else:
-            self._worker = _worker(_granian.ListenerSpec(host or "127.0.0.1", port, BACKLOG).build())
-            self._worker.serve_async(self._scheduler, self._loop, self._signal)
+        self._worker = _worker(_holder(socket, host or "127.0.0.1", port))
+        serve = self._worker.serve_async if socket is None else self._worker.serve_async_uds
+        if TELLS_WHEN_DRAINED:
+            self._signal.add_cb(self._loop.drained.set)
+        serve(self._scheduler, self._loop, self._signal)
 
     def leave(self) -> None:
         """Nobody new finds the Unix socket; who has connected already is still taken in (until `stop`)."""
@@ -120,4 +138,4 @@ class Listener:
         self._signal.set()
 
     def drained(self) -> bool:
-        return self._drained.is_set()
+        return self._loop.drained.is_set()

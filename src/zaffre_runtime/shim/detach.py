@@ -51,6 +51,7 @@ def _take_over(folder: str) -> Optional[supervisor.Supervisor]:
     if records.take_lock(folder) is None:
         return None
     os.chdir("/")
+    records.forget_error(folder)
     linux.become_subreaper()
     spec = records.read_json(os.path.join(folder, records.SPEC))
     if spec is None:
@@ -73,6 +74,6 @@ def _complain(folder: str, writer: int, error: Exception) -> None:
         os.write(writer, text.encode("utf-8", "replace"))
         return
     try:
-        records.write_text(os.path.join(folder, "shim-error"), text)
+        records.write_text(os.path.join(folder, records.ERROR), text)
     except OSError:
         return

@@ -17,7 +17,10 @@ class Home:
         self.folder = folder
         self.spec = spec
         self.log_folder = os.path.join(folder, records.LOG)
-        self._identity = os.stat(folder).st_ino
+        status = os.stat(folder)
+        self._identity = status.st_ino
+        # Two installations may give the same service the same folder name, but not the same inode.
+        self.unique_name = f"zaffre-{os.path.basename(folder)}-{status.st_dev:x}-{status.st_ino:x}"
         _make(self.log_folder)
         self._scratch = os.path.join(folder, records.SCRATCH)
         self._temporary = os.path.join(folder, _TEMPORARY)
@@ -51,8 +54,7 @@ class Home:
         )  # a restart of the machine may have emptied /run
         for folder in (self._scratch, self._temporary):
             _make(folder)
-        for name in os.listdir(self._sockets):
-            os.unlink(os.path.join(self._sockets, name))
+        _empty(self._sockets)
         if self._isolation is None or self.choice.mode == "none":
             return
         handed_over = [
@@ -85,8 +87,7 @@ class Home:
     def leave(self) -> None:
         """Take the sockets away."""
         try:
-            for name in os.listdir(self._sockets):
-                os.unlink(os.path.join(self._sockets, name))
+            _empty(self._sockets)
             os.rmdir(self._sockets)
         except OSError:
             return  # gone already, or the process put folders there: the server's remove takes them
@@ -97,3 +98,9 @@ def _make(folder: str) -> None:
         os.mkdir(folder, 0o700)
     except FileExistsError:
         return
+
+
+def _empty(folder: str) -> None:
+    for entry in os.scandir(folder):
+        if not entry.is_dir(follow_symlinks=False):  # a folder is in nobody's way
+            os.unlink(entry.path)

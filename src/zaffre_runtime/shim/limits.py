@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 _ROOT = "/sys/fs/cgroup"
 _PERIOD_US = 100_000
@@ -53,16 +53,7 @@ class ControlGroup:
 
     def remove(self) -> None:
         """Take the groups away. One that still holds a dying process is left to the next start."""
-        for folder in self.folders:
-            for _ in range(20):
-                try:
-                    os.rmdir(folder)
-                except FileNotFoundError:
-                    break
-                except OSError:
-                    time.sleep(0.01)
-                else:
-                    break
+        remove_groups(self.folders)
         self.folders = []
 
     def _create_v2(self, name: str, wanted: Dict[str, Any]) -> None:
@@ -95,6 +86,20 @@ class ControlGroup:
             self.reason = ""  # left by a shim that was killed: its limits are written again
         self.folders.append(folder)
         return folder
+
+
+def remove_groups(folders: Iterable[str]) -> None:
+    """Take groups away that hold no process any more; waits a moment for the dying."""
+    for folder in folders:
+        for _ in range(20):
+            try:
+                os.rmdir(folder)
+            except FileNotFoundError:
+                break
+            except OSError:
+                time.sleep(0.01)
+            else:
+                break
 
 
 def _own_groups() -> Dict[str, str]:

@@ -33,6 +33,7 @@ class Exit(NamedTuple):
     ever_ready: bool
     forced: str = ""
     never_ran: str = ""
+    passing: bool = False  # it never ran for want of something that may come back
 
 
 class Verdict(NamedTuple):
@@ -72,7 +73,8 @@ def backoff(rules: Restart, failures: int) -> float:
 
 
 def _is_fatal(rules: Restart, ending: Exit) -> bool:
-    return bool(ending.forced or ending.never_ran) or ending.code in rules.fatal_exit_codes
+    final = ending.forced or (ending.never_ran and not ending.passing)
+    return bool(final) or ending.code in rules.fatal_exit_codes
 
 
 class Thresholds(NamedTuple):

@@ -8,6 +8,7 @@
     lock        held by the shim for its whole life          made by the shim
     state.json  the start and exit record                    written by the shim
     log/        the process's output in numbered segments    written by the shim
+    shim-error  why the shim itself failed, if it did        written by the shim
 
 Used on both sides: by the shim and by `zaffre.server.compute`. A service is alive when its lock is held, and only
 then; a POSIX record lock is not inherited by children and names its holder, so that a reused PID cannot mislead.
@@ -23,9 +24,8 @@ import struct
 import time
 from typing import Any, Dict, Optional
 
-SPEC, STATE, STOP, LOCK, CONTROL, FILES, SCRATCH, LOG = (
-    "spec.json", "state.json", "stop", "lock", "control", "files", "scratch", "log",
-)  # fmt: skip
+SPEC, STATE, STOP, LOCK, CONTROL = "spec.json", "state.json", "stop", "lock", "control"
+FILES, SCRATCH, LOG, ERROR = "files", "scratch", "log", "shim-error"
 
 # The process environment names the service of every process below a shim, which finds stragglers by it.
 MARKER = "ZAFFRE_SERVICE_FOLDER"
@@ -150,6 +150,11 @@ def read_pokes(control: int) -> Optional[float]:
     except BlockingIOError:
         wishes = [line[5:] for line in text.split(b"\n") if line.startswith(b"stop ")]
     return float(wishes[-1]) if wishes else None
+
+
+def forget_error(folder: str) -> None:
+    """A new shim is a new chance."""
+    _unlink(os.path.join(folder, ERROR))
 
 
 def open_control(folder: str) -> int:

@@ -31,9 +31,9 @@ class Launch(NamedTuple):
 class Attempt:
     """A started process, or its PID 1. `output` is its stdout and stderr, `report` what spawn has to say."""
 
-    def __init__(self, pid: int, output: int, report: int) -> None:
-        self.leader = pid
-        self.pid = pid
+    def __init__(self, leader: int, output: int, report: int) -> None:
+        self.leader = leader
+        self.pid: Optional[int] = None  # known when it runs; below a PID 1 of its own it is another one
         self.output = output
         self.report = report
         self.problem = ""
@@ -85,26 +85,41 @@ def start(launch: Launch) -> Attempt:
     """Fork and exec. Raises OSError when not even a fork is possible."""
     output_reader, output_writer = os.pipe()
     report_reader, report_writer = os.pipe()
-    isolated = launch.mode == "namespace"
-    if launch.isolation and launch.mode != "none":  # so that the process may open /dev/stdout again
-        os.fchown(output_writer, launch.isolation.uid, launch.isolation.gid)
-    if isolated:
-        linux.unshare(linux.CLONE_NEWPID)
     parent = os.getpid()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # none is lost before somebody can heed it
-    pid = os.fork()
-    if pid == 0:
+    try:
+        if launch.isolation and launch.mode != "none":  # so that the process may open /dev/stdout again
+            os.fchown(output_writer, launch.isolation.uid, launch.isolation.gid)
+        pid = _fork(private=launch.mode == "namespace")
+        if pid == 0:
+            os.close(output_reader)
+            os.close(report_reader)
+            _child(launch, output_writer, report_writer, parent)
+    except OSError:
         os.close(output_reader)
         os.close(report_reader)
-        _child(launch, output_writer, report_writer, parent)
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if isolated:
-        linux.enter_own_pid_namespace()
-    os.close(output_writer)
-    os.close(report_writer)
+        raise
+    finally:
+        os.close(output_writer)
+        os.close(report_writer)
     os.set_blocking(output_reader, False)
     os.set_blocking(report_reader, False)
     return Attempt(pid, output_reader, report_reader)
+
+
+def _fork(*, private: bool) -> int:
+    """Fork with signals held back in the child, so that none is lost before somebody can heed it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+    pid = -1
+    try:
+        if private:
+            linux.unshare(linux.CLONE_NEWPID)
+        pid = os.fork()
+        return pid
+    finally:
+        if pid != 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            if private:
+                linux.enter_own_pid_namespace()
 
 
 def _child(launch: Launch, output: int, report: int, parent: int) -> NoReturn:
@@ -116,7 +131,7 @@ def _child(launch: Launch, output: int, report: int, parent: int) -> NoReturn:
         if os.getppid() != parent:
             os._exit(NOT_STARTED)
         _become(launch, output, report, parent)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         _say(report, "problem {}".format(" ".join(str(error).split())))
     finally:
         os._exit(NOT_STARTED)

@@ -45,6 +45,11 @@ class StateRecord:
         return bool(self._values["ever_ready"])
 
     @property
+    def log_dropped_bytes(self) -> int:
+        """The loss of output that is written down."""
+        return int(self._values["log_dropped_bytes"])
+
+    @property
     def restarts(self) -> int:
         """How often it was started again."""
         return int(self._values["restarts"])

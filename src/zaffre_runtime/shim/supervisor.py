@@ -5,6 +5,7 @@ Called by `__main__`. Every wait is one poll; nothing in it may raise because of
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -12,14 +13,19 @@ import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from zaffre_runtime.shim import home as home_of
-from zaffre_runtime.shim import limits, logs, policy, probe, records, spawn, state, stragglers
+from zaffre_runtime.shim import limits, logs, policy, records, spawn, state, stragglers, watch
 
 _LOOK_S = 1.0  # how often the folder is looked at without a poke
-_STARTUP_PERIOD_S = 0.1
 _KILL_GRACE_S = 2.0
 _UNASKED_DRAIN_S = 2.0
 _CHUNK = 65536
-_NEVER = float("inf")
+_PASSING = (
+    errno.EAGAIN,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOSPC,
+)  # may be better at the next try
 
 
 class Supervisor:
@@ -31,23 +37,24 @@ class Supervisor:
         self._rules = policy.Restart.parse(spec.get("restart", {}))
         self._start_timeout_s = float(spec.get("start_timeout_s") or "inf")
         self._log = logs.LogWriter(home.log_folder, int(spec.get("log_max_bytes", 64 << 20)))
-        self._probe = probe.Probe(spec["liveness"]) if spec.get("liveness") else None
-        self._group = limits.ControlGroup("zaffre-" + os.path.basename(home.folder), spec.get("limits", {}))
+        self._watch = watch.Watch(spec.get("liveness"))
+        self._group = limits.ControlGroup(home.unique_name, spec.get("limits", {}))
         self._record = state.StateRecord(
             home.folder,
             isolated=home.choice.mode == "namespace",
             isolation_reason=home.choice.reason,
             limits_enforced=self._group.enforced,
             limits_reason=self._group.reason,
+            control_groups=self._group.folders,
         )
         self._attempt: Optional[spawn.Attempt] = None
-        self._look: Optional[probe.Look] = None
-        self._thresholds = policy.Thresholds()
-        self._failures = self._memory_kills = 0
+        self._ready: Dict[int, int] = {}
+        self._failures = 0
+        self._memory_kills = self._group.out_of_memory_kills()
         self._forced = ""
         self._asked: Optional[float] = None
         self._started = self._ready_since = 0.0
-        self._next_start = self._next_look = self._next_probe = self._kill_at = _NEVER
+        self._next_start = self._next_look = self._kill_at = watch.NEVER
         self._control = records.open_control(home.folder)
         self._wake, wake_writer = os.pipe()
         os.set_blocking(self._wake, False)
@@ -82,22 +89,18 @@ class Supervisor:
         poll = select.poll()
         for descriptor, events in self._watched():
             poll.register(descriptor, events)
-        deadline = min(
-            self._next_look, self._next_start, self._next_probe, self._kill_at, self._look_deadline()
-        )
-        ready = dict(poll.poll(max(0, min(deadline - time.monotonic(), _LOOK_S)) * 1000 + 1))
-        if self._attempt and self._attempt.output in ready:
+        deadline = min(self._next_look, self._next_start, self._kill_at, self._watch.deadline())
+        self._ready = dict(poll.poll(max(0, min(deadline - time.monotonic(), _LOOK_S)) * 1000 + 1))
+        if self._attempt:
+            self._hear_report()  # before the output: who sees output also sees the PID
+        if self._attempt and self._attempt.output in self._ready:
             self._copy_output(once=True)
-        if self._wake in ready:
+        if self._wake in self._ready:
             _empty(self._wake)
-        if self._control in ready:
+        if self._control in self._ready:
             asked = records.read_pokes(self._control)
             self._asked = self._asked if asked is None else asked
             self._next_look = 0.0
-        if self._attempt:
-            self._hear_report()
-        if self._look:
-            self._look.advance(time.monotonic(), ready=self._look.fileno() in ready)
 
     def _watched(self) -> List[Tuple[int, int]]:
         watched = [(self._wake, select.POLLIN), (self._control, select.POLLIN)]
@@ -105,15 +108,12 @@ class Supervisor:
             watched.append((self._attempt.output, select.POLLIN))
         if self._attempt and not self._attempt.running:
             watched.append((self._attempt.report, select.POLLIN))
-        if self._look and self._look.result is None:
-            watched.append((self._look.fileno(), self._look.events))
-        return watched
-
-    def _look_deadline(self) -> float:
-        return self._look.deadline if self._look else _NEVER
+        return watched + self._watch.watched()
 
     def _look_at_folder(self, now: float) -> None:
         self._next_look = now + _LOOK_S
+        if self._log.dropped_bytes != self._record.log_dropped_bytes:
+            self._record.set(log_dropped_bytes=self._log.dropped_bytes)
         self._record.flush()
         drain_s = self._home.stop_request() if self._asked is None else self._asked
         if not self._home.is_there():
@@ -126,16 +126,16 @@ class Supervisor:
     # --- starting ---
 
     def _start_attempt(self, now: float) -> None:
-        self._next_start = _NEVER
+        self._next_start = watch.NEVER
         self._forced = ""
-        self._thresholds = policy.Thresholds()
         self._log.begin_attempt()
         self._started, self._ready_since = now, 0.0
         try:
             self._home.prepare()
             self._attempt = spawn.start(self._home.launch(self._group))
         except OSError as error:
-            self._ended(policy.Exit(spawn.NOT_STARTED, 0.0, self._record.ever_ready, "", str(error)), now)
+            never_ran = policy.Exit(spawn.NOT_STARTED, 0.0, self._record.ever_ready, never_ran=str(error))
+            self._ended(never_ran._replace(passing=error.errno in _PASSING), now)
             return
         self._record.set(
             state="starting",
@@ -144,7 +144,7 @@ class Supervisor:
             pid=self._attempt.pid,
             unbound=self._home.unbound(),
         )
-        self._next_probe = now + _STARTUP_PERIOD_S if self._probe else _NEVER
+        self._watch.start(now)
 
     # --- watching ---
 
@@ -168,14 +168,12 @@ class Supervisor:
             return
         self._attempt.read_report()
         if self._attempt.running:
-            changes: Dict[str, Any] = {
-                "pid": self._attempt.pid,
-                "unbound": self._home.unbound() + self._attempt.unbound,
-            }
-            if self._probe is None and not self._attempt.problem:
-                self._ready_since = time.monotonic()
-                changes.update(state="running", ready_at=records.utc_now())
-            self._record.set(**changes)
+            unbound = self._home.unbound() + self._attempt.unbound
+            self._record.set(
+                pid=self._attempt.pid, unbound=unbound, log_dropped_bytes=self._log.dropped_bytes
+            )
+            if not self._watch.exists and self._record.state == "starting":
+                self._became_ready(time.monotonic())
 
     def _keep_times(self, now: float) -> None:
         if now >= self._next_start:
@@ -183,37 +181,21 @@ class Supervisor:
         if self._attempt is None:
             return
         if now >= self._kill_at:
-            self._kill_at = _NEVER
+            self._kill_at = watch.NEVER
             _signal(self._attempt.leader, signal.SIGKILL)
-        if self._look and self._look.result is not None:
-            success, self._look = self._look.result, None
-            self._probed(success, now)
-        elif self._look is None and now >= self._next_probe and self._probe:
-            self._next_probe = _NEVER
-            self._look = self._probe.begin(now)
+        verdict = self._watch.step(now, self._ready)
+        if verdict == "ready" and self._record.state == "starting":
+            self._became_ready(now)
+        elif verdict == "failed":
+            self._force("its liveness probe failed too often in a row", now)
         if self._record.state == "starting" and now - self._started >= self._start_timeout_s:
             self._force(f"not ready within {self._start_timeout_s:g} s", now)
 
-    def _probed(self, success: bool, now: float) -> None:
-        assert self._probe is not None
-        if self._record.state == "starting":
-            self._next_probe = max(now, self._started) + _STARTUP_PERIOD_S
-            if success:
-                self._became_ready(now)
-            return
-        if self._record.state != "running":
-            return
-        self._next_probe = now + self._probe.period_s
-        self._thresholds = self._thresholds.after(success)
-        if self._thresholds.failed:
-            self._force(f"its liveness probe failed {self._thresholds.failures} times in a row", now)
-
     def _became_ready(self, now: float) -> None:
-        assert self._probe is not None
         self._ready_since = now
-        self._thresholds = policy.Thresholds(self._probe.success_threshold, self._probe.failure_threshold)
-        self._next_probe = max(now + self._probe.period_s, self._started + self._probe.initial_delay_s)
-        self._record.set(state="running", ready_at=records.utc_now(), ever_ready=True, reason="")
+        self._record.set(state="running", ready_at=records.utc_now(), reason="")
+        if self._watch.exists:
+            self._record.set(ever_ready=True)
 
     def _has_lasted(self, now: float) -> bool:
         stable = bool(self._ready_since) and now - self._ready_since >= self._rules.stable_s
@@ -228,7 +210,7 @@ class Supervisor:
         if self._forced or self._record.state == "stopping":
             return
         self._forced = reason
-        self._next_probe = _NEVER
+        self._watch.stop()
         self._log.note("ending the process: " + reason)
         _signal(self._attempt.leader, signal.SIGTERM)
         self._kill_at = now + _KILL_GRACE_S
@@ -237,7 +219,8 @@ class Supervisor:
         if self._record.state == "stopping":
             self._kill_at = min(self._kill_at, now + drain_s)  # a second request may be less patient
             return
-        self._next_start = self._next_probe = _NEVER
+        self._next_start = watch.NEVER
+        self._watch.stop()
         if self._attempt is None:
             self._record.set(state="stopped", pid=None)
             return
@@ -268,10 +251,8 @@ class Supervisor:
             self._forced = self._forced or "the kernel ended it: it used more memory than its limit"
         attempt.close()
         self._attempt = None
-        if self._look:
-            self._look.close()
-            self._look = None
-        self._next_probe = self._kill_at = _NEVER
+        self._watch.stop()
+        self._kill_at = watch.NEVER
         uptime = now - self._ready_since if self._ready_since else 0.0
         self._ended(policy.Exit(code, uptime, self._record.ever_ready, self._forced, problem), now)
 

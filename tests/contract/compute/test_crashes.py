@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from zaffre.core import errors
 from zaffre.server.compute import ports
 from zaffre.server.compute.backends import local_processes
 from zaffre.testing import service_runner
@@ -104,6 +105,7 @@ def test_a_service_outlives_the_killed_server(make_runner):
     os.close(writer)
     adopted = make_runner(isolated=False)
     assert adopted.list() == ["sleeper"]
+    service_runner.await_that(lambda: "up" in adopted.logs("sleeper"), "its first output")
     status = adopted.status("sleeper")
     assert status.alive
     assert service_runner.is_running(status.pid)
@@ -169,6 +171,17 @@ def test_a_stopped_shim_cannot_block_kill(make_runner, place):
     assert not runner.status("sleeper").alive
 
 
+def test_a_shim_that_fails_says_why(make_runner, place):
+    runner = make_runner(isolated=False)
+    runner.start(sleeper())
+    runner.kill("sleeper")
+    (spec,) = (place / "services").glob("*/spec.json")
+    records.write_json(str(spec), {**records.read_json(str(spec)), "restart": {"no-such-rule": 1}})
+    with pytest.raises(errors.Unavailable, match="no-such-rule"):
+        runner._launch(spec.parent)
+    assert not runner.status("sleeper").alive
+
+
 def test_two_shims_of_one_folder_never_live(make_runner, place):
     runner = make_runner(isolated=False)
     runner.start(sleeper())
@@ -181,6 +194,7 @@ def test_two_shims_of_one_folder_never_live(make_runner, place):
 def test_secrets_stay_out_of_sight(make_runner, place):
     runner = make_runner(isolated=False)
     runner.start(sleeper(environment={"KEY": "secret-4711"}, files={"key": "secret-4711"}))
+    service_runner.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
     (spec,) = (place / "services").glob("*/spec.json")
     shim = records.lock_holder(str(spec.parent))
     for name in ("cmdline", "environ"):

@@ -252,6 +252,24 @@ def test_memory_over_the_limit_is_named(runner):
     assert "survived" not in runner.logs("greedy")
 
 
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_no_control_group_is_left(runner, place, end):
+    sleep = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(3600)")
+    runner.start(ports.ServiceSpec(id="limited", argv=sleep, limits=ports.Limits(memory_bytes=256 << 20)))
+    service_runner.await_that(lambda: "up" in runner.logs("limited"), "its output")
+    (record,) = (place / "services").glob("*/state.json")
+    groups = [Path(group) for group in json.loads(record.read_text())["control_groups"]]
+    if not groups:
+        pytest.skip(runner.status("limited").limits_reason)
+    assert all(group.is_dir() for group in groups)
+    if end == "stop":
+        runner.stop("limited", drain_s=5)
+        assert runner.wait("limited", timeout_s=20)
+    else:
+        runner.kill("limited")
+    assert not any(group.exists() for group in groups)
+
+
 def test_capabilities_tell_the_truth(runner, make_runner):
     assert runner.capabilities() == ports.Capabilities(isolation=True, binds=True)
     switched_off = make_runner(isolated=False).capabilities()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zaffre.server.environments import builds, definitions, overlays, pythons, solving, uv
+from zaffre.server.environments import builds, bytecode, definitions, overlays, pythons, solving, uv
 
 BOOT = "import runpy, sys\nsys.path.append(sys.path.pop(0))\nsys.argv = sys.argv[1:]\nrunpy.run_module(sys.argv[0], run_name='__main__')\n"
 
@@ -51,13 +51,18 @@ def solver(uv_, own):
 
 
 @pytest.fixture(scope="session")
-def overlay(home, runtime_source, uv_):
-    return overlays.Overlays(home / "overlays", runtime_source, uv_)
+def compiled(home):
+    return bytecode.Store(home / ".bytecode")
 
 
 @pytest.fixture(scope="session")
-def builder(home, uv_, own, overlay):
-    return builds.Builder(home, uv_=uv_, installed=[own], overlay=overlay)
+def overlay(home, runtime_source, uv_, compiled):
+    return overlays.Overlays(home / "overlays", runtime_source, uv_, compiled)
+
+
+@pytest.fixture(scope="session")
+def builder(home, uv_, own, overlay, compiled):
+    return builds.Builder(home, uv_=uv_, installed=[own], overlay=overlay, compiled=compiled)
 
 
 @pytest.fixture
@@ -79,12 +84,13 @@ def spawn(home, runtime_source, tmp_path):
         file.write_text(lock.to_json())
         program = (
             "import os, sys\nfrom pathlib import Path\n"
-            "from zaffre.server.environments import builds, locks, overlays, pythons, uv\n"
+            "from zaffre.server.environments import builds, bytecode, locks, overlays, pythons, uv\n"
             f"home = Path({str(home)!r})\n"
             "own = pythons.find({'PATH': '', 'HOME': '/nonexistent'})\n"
             "u = uv.Uv(home / '.uv-cache', os.environ)\n"
-            f"overlay = overlays.Overlays(home / 'overlays', Path({str(runtime_source)!r}), u)\n"
-            "builder = builds.Builder(home, uv_=u, installed=own, overlay=overlay)\n"
+            "compiled = bytecode.Store(home / '.bytecode')\n"
+            f"overlay = overlays.Overlays(home / 'overlays', Path({str(runtime_source)!r}), u, compiled)\n"
+            "builder = builds.Builder(home, uv_=u, installed=own, overlay=overlay, compiled=compiled)\n"
             f"def log(line):\n    {on_line}\n"
             f"built = builder.ensure(locks.Lock.from_json(Path({str(file)!r}).read_text()), log=log)\n"
             "print('cached' if built.cached else 'built')\n"

@@ -58,6 +58,23 @@ def test_other_users_may_read_a_build_whatever_the_servers_umask(lock_of, builde
     assert built.python.resolve().parent.parent in built.read_only_paths
 
 
+def test_a_package_is_compiled_once_for_all_environments(lock_of, builder, home, compiled):
+    first = builder.ensure(lock_of("idna==3.7"), log=print)
+    lines = []
+    second = builder.ensure(lock_of("idna==3.7", "six==1.17.0"), log=lines.append)
+    files = [next((one.path / "env").rglob("__pycache__/idnadata.*.pyc")) for one in (first, second)]
+    assert files[0].samefile(files[1])
+    assert files[0].stat().st_nlink >= 3
+    said = subprocess.run(
+        [second.python, "-v", "-c", "import idna.idnadata"], capture_output=True, text=True, check=True
+    ).stderr
+    assert f"code object from {str(files[1])!r}" in said
+    assert builder.remove(first.digest)
+    assert files[1].exists()
+    assert builder.remove(second.digest)
+    assert not list(home.glob(".bytecode/*/idna/__pycache__/*"))
+
+
 def test_equal_definitions_make_equal_locks(lock_of):
     assert lock_of("six", "iniconfig>=2").digest == lock_of("six", "iniconfig>=2").digest
 
@@ -190,13 +207,15 @@ def test_an_index_that_cannot_be_reached_is_said_so(home, own):
         unreachable.compile(["six"], (), python=own.path, version=own.version, log=print)
 
 
-def test_another_interpreter_of_the_machine_builds_too(uv_, home, installed, own, overlay):
+def test_another_interpreter_of_the_machine_builds_too(uv_, home, installed, own, overlay, compiled):
     others = [one for one in installed if one.minor != own.minor]
     if not others:
         pytest.skip("this machine has one Python only")
     lines = {"conda_file": {"dependencies": [f"python={others[0].minor}", {"pip": ["six==1.17.0"]}]}}
     lock = solving.Solver(uv_, installed).lock(definitions.from_fields(lines), log=print)
-    built = builds.Builder(home, uv_=uv_, installed=installed, overlay=overlay).ensure(lock, log=print)
+    built = builds.Builder(home, uv_=uv_, installed=installed, overlay=overlay, compiled=compiled).ensure(
+        lock, log=print
+    )
     assert ".".join(map(str, json.loads(ask(built, PROBE))[3])) == others[0].minor
 
 
@@ -213,6 +232,9 @@ def test_wheels_alone_are_installed_where_source_builds_are_not_allowed(home, ow
     wheels_only = uv.Uv(home / ".uv-cache", os.environ, source_builds=False)
     with pytest.raises(errors.Unsupported):
         wheels_only.compile(["six"], ["--no-binary :all:"], python=own.path, version=own.version, log=print)
+    with pytest.raises(errors.Invalid) as caught:
+        wheels_only.compile(["docopt==0.6.2"], (), python=own.path, version=own.version, log=print)
+    assert "wheel" in caught.value.hint
     assert "six==" in wheels_only.compile(["six"], (), python=own.path, version=own.version, log=print)
 
 

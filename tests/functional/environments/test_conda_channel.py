@@ -177,7 +177,7 @@ def wanted(address, *dependencies):
 
 @pytest.mark.parametrize("guarded", [False, True])
 def test_a_channels_packages_are_locked_and_installed_and_pip_respects_them(
-    channel, channels, uv_, own, home, overlay, guarded
+    channel, channels, uv_, own, home, overlay, compiled, guarded
 ):
     address = channel.replace("//", f"//me:{SECRET}@") + "/guarded/toy" if guarded else f"{channel}/toy"
     definition = wanted(
@@ -194,7 +194,9 @@ def test_a_channels_packages_are_locked_and_installed_and_pip_respects_them(
     assert "six==1.17.0" in lock.requirements
     assert "iniconfig" not in lock.requirements
     assert all(len(one.sha256) == 64 and one.url.startswith("http://127.0.0.1:") for one in lock.conda)
-    builder = builds.Builder(home, uv_=uv_, installed=[own], overlay=overlay, channels=channels)
+    builder = builds.Builder(
+        home, uv_=uv_, installed=[own], overlay=overlay, compiled=compiled, channels=channels
+    )
     built = builder.ensure(lock, log=lines.append, definition=definition)
     code = "import json, sys, six, toy_lib, iniconfig; print(json.dumps([sys.prefix, six.__version__, toy_lib.VERSION, iniconfig.VERSION]))"
     said = subprocess.run(
@@ -229,13 +231,18 @@ def test_a_channel_that_does_not_exist_is_an_error(channel, channels, uv_, own):
         solving.Solver(uv_, [own], channels=channels).lock(wanted(f"{channel}/nosuch", "six"), log=print)
 
 
-def test_a_file_that_is_not_the_locked_one_is_refused(channel, channels, uv_, own, home, overlay):
+def test_a_file_that_is_not_the_locked_one_is_refused(channel, channels, uv_, own, home, overlay, compiled):
     solver = solving.Solver(uv_, [own], channels=channels)
     lock = solver.lock(wanted(f"{channel}/toy", f"python={own.minor}", "toy-lib"), log=print)
     other = builds.dataclasses.replace(lock.conda[-1], sha256="0" * 64)
     wrong = builds.dataclasses.replace(lock, conda=(*lock.conda[:-1], other))
     builder = builds.Builder(
-        home, uv_=uv_, installed=[own], overlay=overlay, channels=conda.Channels(channels._cache / "fresh")
+        home,
+        uv_=uv_,
+        installed=[own],
+        overlay=overlay,
+        compiled=compiled,
+        channels=conda.Channels(channels._cache / "fresh"),
     )
     with pytest.raises(errors.Invalid):
         builder.ensure(wrong, log=print)

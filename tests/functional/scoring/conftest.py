@@ -134,8 +134,14 @@ def _starter():
 
         def start(script=None, *, ready=True, tcp=False, environ=None, files=None, **settings):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zs")))
-            config = {"deployment": "blue", "endpoint": "churn", "revision": "r0123456789ab", **settings}
-            config |= {"port": free_port()} if tcp else {"socket": str(folder / "x.sock")}
+            address = {"port": free_port()} if tcp else {"socket": str(folder / "x.sock")}
+            config = {
+                "deployment": "blue",
+                "endpoint": "churn",
+                "revision": "r0123456789ab",
+                **address,
+                **settings,
+            }
             if script is not None:
                 (folder / "code").mkdir()
                 (folder / "code" / "score.py").write_text(textwrap.dedent(script))

@@ -138,6 +138,14 @@ def test_sigterm_when_idle_and_the_users_exit_hooks(start):
     assert "goodbye" in replica.log()
 
 
+def test_a_script_that_exits_ends_the_worker(start):
+    replica = start("import sys\ndef init(): pass\ndef run(raw_data): sys.exit(0)\n")
+    with pytest.raises(OSError):
+        replica.ask(body="")
+    assert replica.exit_code() == 1
+    assert "SystemExit" in replica.log()
+
+
 def test_too_many_waiting_are_refused_with_429(start):
     replica = start(WAITS_FOR_A_FILE, max_waiting=2)
     code = replica.folder / "code"

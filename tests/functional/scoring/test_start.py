@@ -86,6 +86,8 @@ def test_a_missing_script_names_what_is_there(start):
         ({"port": 1}, "either `socket` or `port`"),
         ({"request_timeout_ms": 0}, "`request_timeout_ms` must be at least 1"),
         ({"max_batch": "many"}, "max_batch"),
+        ({"socket": "/nowhere/at/all/x.sock"}, "cannot listen on /nowhere/at/all/x.sock"),
+        ({"socket": "/tmp/" + "x" * 120}, "cannot listen on"),
         ({"app_root": "/nowhere/at/all"}, "No such file"),
     ],
 )

@@ -74,7 +74,7 @@ def test_runs_by_path_under_every_python_here(service, version):
     records.request_stop(str(folder), 0)
     service_runner.await_that(lambda: records.lock_holder(str(folder)) is None, "its end")
     assert records.read_json(str(folder / "state.json"))["state"] == "stopped"
-    assert not (folder / "shim-error").exists()
+    assert not (folder / records.ERROR).exists()
 
 
 def test_runs_as_a_module(service):

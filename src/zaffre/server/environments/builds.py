@@ -64,9 +64,11 @@ class Builder:
         uv_: uv.Uv,
         installed: Sequence[pythons.Interpreter],
         overlay: overlays.Overlays,
+        compiled: bytecode.Store,
         channels: conda.Channels | None = None,
         prefer_shared: bool = False,
     ) -> None:
+        self._compiled = compiled
         self._builds = root / "builds"
         self._logs = root / "logs"
         self._uv = uv_
@@ -109,7 +111,9 @@ class Builder:
     def remove(self, digest: str) -> bool:
         """Delete a built environment and its log; whether there was one. The caller knows that nobody runs in it."""
         self.log_path(digest).unlink(missing_ok=True)
-        return slots.Slot(self._builds, digest).remove()
+        existed = slots.Slot(self._builds, digest).remove()
+        self._compiled.prune()
+        return existed
 
     def _build(
         self, slot: slots.Slot, lock: locks.Lock, definition: definitions.Definition | None, log: Log
@@ -130,7 +134,9 @@ class Builder:
         interpreter = self._interpreter(lock)
         self._uv.venv(folder / "env", python=interpreter.path, log=log, hold=hold)
         self._install(folder, lock, definition, hold=hold, log=log)
-        bytecode.compile_folder(interpreter.path, folder / "env/lib", hold=hold, log=log)
+        self._compiled.compile_folder(
+            interpreter.path, lock.minor, _site_packages(folder, lock), hold=hold, log=log
+        )
 
     def _fill_prefix(
         self, folder: Path, lock: locks.Lock, definition: definitions.Definition, *, hold: int, log: Log
@@ -143,8 +149,8 @@ class Builder:
         self._channels.install(lock.conda, folder / "env", credentials=definition.channels, log=log)
         slots.open_to_readers(folder)
         self._install(folder, lock, definition, hold=hold, log=log)
-        bytecode.compile_folder(
-            str(_python(folder)), folder / f"env/lib/python{lock.minor}", hold=hold, log=log
+        self._compiled.compile_folder(
+            str(_python(folder)), lock.minor, _site_packages(folder, lock), hold=hold, log=log
         )
 
     def _install(
@@ -179,6 +185,10 @@ class Builder:
 
 def _python(folder: Path) -> Path:
     return folder / "env/bin/python"
+
+
+def _site_packages(folder: Path, lock: locks.Lock) -> Path:
+    return folder / f"env/lib/python{lock.minor}/site-packages"
 
 
 def _spelled(option: str, known: Sequence[str]) -> str:

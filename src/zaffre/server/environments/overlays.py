@@ -52,6 +52,7 @@ class Overlays:
     root: Path
     source: Path
     uv: uv.Uv
+    compiled: bytecode.Store
 
     def conflicts(self, lock: locks.Lock) -> list[str]:
         """What in a lock would break the runtime, in sentences."""
@@ -90,7 +91,7 @@ class Overlays:
         )
         shutil.copyfile(self.source / _BOOT, folder / _BOOT)
         slots.open_to_readers(path)
-        bytecode.compile_folder(interpreter.path, folder, hold=hold, log=log)
+        self.compiled.compile_folder(interpreter.path, interpreter.minor, folder, hold=hold, log=log)
 
     def _pins(self) -> list[str]:
         return list(

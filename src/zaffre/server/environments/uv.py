@@ -28,6 +28,8 @@ _HINTS = {
     _SOLVE: "Change the versions that contradict each other, or the Python version.",
     _BUILD: "Look at the whole log; lock the definition again as a new version if an index has changed.",
 }
+_NO_BUILD_SIGN = "building from source is disabled"
+_WHEELS_ONLY = "This server runs as root, so it builds nothing from source: take a version that has a wheel."
 _FULL_SIGNS = ("No space left", "Disk quota exceeded")
 _NETWORK_SIGNS = ("dns error", "error sending request", "Failed to fetch", "connection refused", "timed out")
 
@@ -180,4 +182,5 @@ def _failure(what: str, last: Sequence[str], code: int) -> errors.ZaffreError:
         return errors.Unavailable(
             f"{what}: the package index cannot be reached.\n{said}", hint="Try again later."
         )
-    return errors.Invalid(f"{what}.\n{said}", hint=_HINTS[what])
+    hint = _WHEELS_ONLY if _NO_BUILD_SIGN in said else _HINTS[what]
+    return errors.Invalid(f"{what}.\n{said}", hint=hint)

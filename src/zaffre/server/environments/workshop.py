@@ -12,6 +12,7 @@ from zaffre.core import errors, settings
 from zaffre.server import access, db
 from zaffre.server.environments import (
     builds,
+    bytecode,
     conda,
     curated,
     definitions,
@@ -94,9 +95,16 @@ def open_workshop(
     solver = solving.Solver(
         uv_, installed, channels=channels, stand_in=configured.python_stand_in, prefer_shared=isolated
     )
-    overlay = overlays.Overlays(root / "overlays", runtime_source, uv_)
+    compiled = bytecode.Store(root / ".bytecode")
+    overlay = overlays.Overlays(root / "overlays", runtime_source, uv_, compiled)
     builder = builds.Builder(
-        root, uv_=uv_, installed=installed, overlay=overlay, channels=channels, prefer_shared=isolated
+        root,
+        uv_=uv_,
+        compiled=compiled,
+        installed=installed,
+        overlay=overlay,
+        channels=channels,
+        prefer_shared=isolated,
     )
     return Workshop(database, solver, builder, curated.Table.load(_users_table(configured)))
 

@@ -5,10 +5,8 @@ its state file what it does, so that any later server process finds what an earl
 """
 
 import contextlib
-import dataclasses
 import fcntl
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -21,14 +19,14 @@ from typing import Any
 
 from zaffre.core import errors
 from zaffre.server.compute import ports
+from zaffre.server.compute.backends import local_specs
 from zaffre_runtime.shim import __file__ as shim_package
-from zaffre_runtime.shim import isolation, logs, records, state, stragglers
+from zaffre_runtime.shim import isolation, limits, logs, records, state, stragglers
 
 _SHIM = Path(shim_package).with_name("__main__.py")
 _TEMPORARY = ".new-"
 _START_TIMEOUT_S = 30
 _LAST_WORD_S = 5
-_GONE = "nothing keeps it up: it was killed, or the machine was restarted"
 
 
 class LocalServiceRunner:
@@ -50,15 +48,17 @@ class LocalServiceRunner:
         self._services = services_dir.absolute()
         self._runtime = runtime_dir.absolute()
         self._python = python
-        self._uid = isolation_uid
-        self._hidden = (*hidden, self._services, self._runtime)
+        covered = (*hidden, self._services, self._runtime)
+        self._isolation = (
+            None if isolation_uid is None else local_specs.IsolationRules(isolation_uid, covered)
+        )
         self._services.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._clear_unfinished()
 
     def start(self, spec: ports.ServiceSpec) -> None:
         """See the port."""
-        self._check(spec)
-        wanted = self._document(spec)
+        local_specs.check(spec)
+        wanted = local_specs.document(spec, self.paths(spec.id).socket, self._isolation)
         folder = self._folder(spec.id)
         with self._exclusive():
             equal = records.read_json(str(folder / records.SPEC)) == wanted
@@ -103,6 +103,7 @@ class LocalServiceRunner:
                 os.close(descriptor)
         self.wait(service_id, timeout_s=_START_TIMEOUT_S)
         stragglers.end_marked(folder)
+        _remove_groups(Path(folder))
 
     def remove(self, service_id: str) -> None:
         """See the port."""
@@ -113,6 +114,7 @@ class LocalServiceRunner:
                     f"The service {service_id} is alive.", hint="Stop it and wait until it has ended."
                 )
             if folder.exists():
+                _remove_groups(folder)
                 doomed = self._services / f"{_TEMPORARY}{folder.name}-{secrets.token_hex(4)}"
                 folder.rename(doomed)
                 shutil.rmtree(doomed)
@@ -122,12 +124,10 @@ class LocalServiceRunner:
         """See the port."""
         folder = self._existing(service_id)
         alive = records.lock_holder(str(folder)) is not None
-        record = records.read_json(str(folder / records.STATE)) or {}
-        if (
-            not alive
-        ):  # it may have ended between the two looks: its last word is written before the lock is gone
-            record = records.read_json(str(folder / records.STATE)) or {}
-        return _status(service_id, record, alive=alive)
+        record = (
+            records.read_json(str(folder / records.STATE)) or {}
+        )  # after the lock: a last word comes before it goes
+        return _status(service_id, record, alive=alive, gone=_why_gone(folder))
 
     def list(self) -> list[str]:
         """See the port."""
@@ -150,7 +150,7 @@ class LocalServiceRunner:
 
     def capabilities(self) -> ports.Capabilities:
         """See the port."""
-        if self._uid is None:
+        if self._isolation is None:
             return ports.Capabilities(isolation=False, binds=False, reason="isolation is switched off")
         problem = isolation.try_namespaces() if os.geteuid() == 0 else "the server does not run as root"
         return ports.Capabilities(isolation=not problem, binds=not problem, reason=problem)
@@ -188,65 +188,6 @@ class LocalServiceRunner:
             for path in self._services.glob(f"{_TEMPORARY}*"):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _check(self, spec: ports.ServiceSpec) -> None:
-        for name in spec.files:
-            if name in (".", "..") or "/" in name or "\0" in name or not name:
-                raise errors.Invalid(f"The service {spec.id} has a file with the bad name {name!r}.")
-        paths = [*spec.read_only_paths, *spec.writable_paths, *(path for bind in spec.binds for path in bind)]
-        for path in paths:
-            if not path.startswith("/") or os.path.normpath(path) != path or path == "/":
-                raise errors.Invalid(
-                    f"The service {spec.id} names the path {path!r}, which is not absolute and plain."
-                )
-        if not spec.argv or any(
-            "\0" in text for text in (*spec.argv, *spec.environment, *spec.environment.values())
-        ):
-            raise errors.Invalid(
-                f"The command or environment of the service {spec.id} cannot be passed to a process."
-            )
-
-    def _document(self, spec: ports.ServiceSpec) -> dict[str, Any]:
-        plain = dataclasses.asdict(spec)
-        document = {
-            key: plain[key]
-            for key in (
-                "id",
-                "argv",
-                "environment",
-                "cwd",
-                "limits",
-                "restart",
-                "start_timeout_s",
-                "log_max_bytes",
-            )
-        }
-        document["socket_folder"] = str(self.paths(spec.id).socket.parent)
-        document["files"] = {
-            name: hashlib.sha256(text.encode()).hexdigest() for name, text in spec.files.items()
-        }
-        document["liveness"] = self._probe(spec)
-        document["isolation"] = self._isolation(spec)
-        normal: dict[str, Any] = json.loads(json.dumps(document))
-        return normal
-
-    def _probe(self, spec: ports.ServiceSpec) -> dict[str, Any] | None:
-        if spec.liveness is None:
-            return None
-        socket = None if spec.liveness.port else str(self.paths(spec.id).socket)
-        return {**dataclasses.asdict(spec.liveness), "socket": socket}
-
-    def _isolation(self, spec: ports.ServiceSpec) -> dict[str, Any] | None:
-        if not spec.isolate or self._uid is None:
-            return None
-        return {
-            "uid": self._uid,
-            "gid": self._uid,
-            "hidden": [str(path) for path in self._hidden],
-            "read_only": [*interpreter_paths(spec.argv[0]), *spec.read_only_paths],
-            "writable": list(spec.writable_paths),
-            "binds": [list(bind) for bind in spec.binds],
-        }
-
     def _write_folder(self, folder: Path, spec: ports.ServiceSpec, document: dict[str, Any]) -> None:
         """The whole folder appears by one rename; a crash before it leaves a `.new-` folder that the next runner clears."""
         new = self._services / f"{_TEMPORARY}{folder.name}-{secrets.token_hex(4)}"
@@ -282,34 +223,26 @@ class LocalServiceRunner:
             raise errors.Unavailable(f"The shim in {folder} did not start: {text}")
 
 
-def interpreter_paths(program: str) -> list[str]:
-    """The folders without which the program cannot run: of a Python in a virtual environment, that and its base."""
-    path = Path(program)
-    if not path.is_absolute():
-        return []
-    found = [_prefix(path), _prefix(path.resolve())]
-    settings = path.parent.parent / "pyvenv.cfg"
-    if settings.is_file():
-        for line in settings.read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition("=")
-            if key.strip() == "home":
-                found.append(_prefix(Path(value.strip()) / path.name))
-    return sorted({str(prefix) for prefix in found if prefix})
+def _remove_groups(folder: Path) -> None:
+    """What a shim that was killed could not take away itself."""
+    record = records.read_json(str(folder / records.STATE)) or {}
+    limits.remove_groups(record.get("control_groups", ()))
 
 
-def _prefix(program: Path) -> Path | None:
-    """The installation that a program belongs to; None for the system's own, which everybody sees anyway."""
-    if program.parent.name != "bin":
-        return program
-    prefix = program.parent.parent
-    return None if str(prefix) in ("/", "/usr", "/usr/local") else prefix
+def _why_gone(folder: Path) -> str:
+    """Why a shim ended without a last word."""
+    try:
+        lines = (folder / records.ERROR).read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        return "nothing keeps it up: it was killed, or the machine was restarted"
+    return "its shim failed: " + next((line for line in reversed(lines) if line), "unknown")
 
 
-def _status(service_id: str, record: dict[str, Any], *, alive: bool) -> ports.ServiceStatus:
+def _status(service_id: str, record: dict[str, Any], *, alive: bool, gone: str) -> ports.ServiceStatus:
     state, reason = record.get("state", "starting"), record.get("reason", "")
     pid = record.get("pid")
     if not alive and state not in ("exited", "failed", "stopped"):
-        state, reason, pid = "exited", _GONE, None
+        state, reason, pid = "exited", gone, None
     ending = record.get("last_exit")
     known = (
         "restarts",
