@@ -1,0 +1,63 @@
+"""The nouns under the module name that users of `azure.ai.ml.entities` import; nothing is defined here."""
+
+from zaffre.contracts.assets import AutoDeleteSetting
+from zaffre.contracts.base import CreationContext
+from zaffre.contracts.collection import DataAsset, DataCollector, DeploymentCollection, RequestLogging
+from zaffre.contracts.data import Data
+from zaffre.contracts.environment import BuildContext, Environment
+from zaffre.contracts.model import DeploymentTemplateReference, Model
+from zaffre.contracts.online_deployment import (
+    CodeConfiguration,
+    KubernetesOnlineDeployment,
+    ManagedOnlineDeployment,
+    OnlineDeployment,
+)
+from zaffre.contracts.online_endpoint import (
+    IdentityConfiguration,
+    KubernetesOnlineEndpoint,
+    ManagedIdentityConfiguration,
+    ManagedOnlineEndpoint,
+    OnlineEndpoint,
+)
+from zaffre.contracts.settings import (
+    DefaultScaleSettings,
+    OnlineRequestSettings,
+    ProbeSettings,
+    ResourceRequirementsSettings,
+    ResourceSettings,
+    TargetUtilizationScaleSettings,
+)
+from zaffre.contracts.workspace import Workspace
+
+SystemData = CreationContext
+
+__all__ = [
+    "AutoDeleteSetting",
+    "BuildContext",
+    "CodeConfiguration",
+    "CreationContext",
+    "Data",
+    "DataAsset",
+    "DataCollector",
+    "DefaultScaleSettings",
+    "DeploymentCollection",
+    "DeploymentTemplateReference",
+    "Environment",
+    "IdentityConfiguration",
+    "KubernetesOnlineDeployment",
+    "KubernetesOnlineEndpoint",
+    "ManagedIdentityConfiguration",
+    "ManagedOnlineDeployment",
+    "ManagedOnlineEndpoint",
+    "Model",
+    "OnlineDeployment",
+    "OnlineEndpoint",
+    "OnlineRequestSettings",
+    "ProbeSettings",
+    "RequestLogging",
+    "ResourceRequirementsSettings",
+    "ResourceSettings",
+    "SystemData",
+    "TargetUtilizationScaleSettings",
+    "Workspace",
+]
