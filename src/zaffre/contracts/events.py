@@ -3,38 +3,42 @@
 Services append them, the outbox delivers them, and audit, lineage, automation and the studio read the same words.
 """
 
-import dataclasses
 import datetime as dt
 from typing import Any
+
+import pydantic
 
 from zaffre.core import clock, errors
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Event:
-    """Base of all. The class name is the type."""
+class Event(pydantic.BaseModel):
+    """Something that happened. The class name is the type's name."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def type_name(cls) -> str:
+        """What the outbox stores beside the values."""
+        return cls.__name__
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class _AssetRegistered(Event):
     name: str
     version: str
     asset_type: str = ""
     manifest_digest: str = ""
     size: int = 0
-    tags: dict[str, str] = dataclasses.field(default_factory=dict)
+    tags: dict[str, str] = {}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class _AssetUpdated(Event):
     """`changes` maps a field's name to its new value."""
 
     name: str
     version: str
-    changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    changes: dict[str, Any] = {}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class _AssetChanged(Event):
     """`version` is None when the whole name is meant."""
 
@@ -87,7 +91,6 @@ class EnvironmentRestored(_AssetChanged): ...
 class EnvironmentDeleted(_AssetChanged): ...
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class EnvironmentLocked(Event):
     """The lock was made; every build uses it from now on."""
 
@@ -97,7 +100,6 @@ class EnvironmentLocked(Event):
     python: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class AliasMoved(Event):
     """`version` is None when the alias was removed, `previous` when it was new."""
 
@@ -108,7 +110,6 @@ class AliasMoved(Event):
     previous: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class _WorkspaceEvent(Event):
     name: str
 
@@ -122,22 +123,19 @@ class WorkspaceUpdated(_WorkspaceEvent): ...
 class WorkspaceDeleted(_WorkspaceEvent): ...
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class TokenCreated(Event):
     """Never the token itself."""
 
     token_id: str
     name: str
-    grants: list[str] = dataclasses.field(default_factory=list)
+    grants: list[str] = []
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class TokenRevoked(Event):
     token_id: str
     name: str
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class _EndpointEvent(Event):
     endpoint: str
 
@@ -151,7 +149,6 @@ class EndpointUpdated(_EndpointEvent): ...
 class EndpointDeleted(_EndpointEvent): ...
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class KeysRegenerated(Event):
     """`key` is `primary` or `secondary`; never its value."""
 
@@ -159,24 +156,22 @@ class KeysRegenerated(Event):
     key: str
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrafficChanged(Event):
     """Per cent by deployment; `previous` is what it was before."""
 
     endpoint: str
     traffic: dict[str, int]
-    mirror_traffic: dict[str, int] = dataclasses.field(default_factory=dict)
-    previous: dict[str, int] = dataclasses.field(default_factory=dict)
+    mirror_traffic: dict[str, int] = {}
+    previous: dict[str, int] = {}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class DeploymentRevised(Event):
     """A revision was accepted; from here lineage knows what its answers are made of. `models` are `name:version`."""
 
     endpoint: str
     deployment: str
     revision: str
-    models: list[str] = dataclasses.field(default_factory=list)
+    models: list[str] = []
     environment: str = ""
     environment_lock_digest: str = ""
     code_digest: str = ""
@@ -185,14 +180,12 @@ class DeploymentRevised(Event):
     rolled_back_to: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class DeploymentReady(Event):
     endpoint: str
     deployment: str
     revision: str
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class DeploymentFailed(Event):
     """`cause` is one line: why it will not come up."""
 
@@ -202,7 +195,6 @@ class DeploymentFailed(Event):
     cause: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class DeploymentDeleted(Event):
     endpoint: str
     deployment: str
@@ -216,9 +208,10 @@ def _concrete(kind: type[Event]) -> list[type[Event]]:
 CATALOGUE: dict[str, type[Event]] = {kind.__name__: kind for kind in _concrete(Event)}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Envelope:
+class Envelope(pydantic.BaseModel):
     """One event as it travels: who, when, about what, and why. `data` is the event's values."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
 
     id: str
     time: dt.datetime
@@ -226,30 +219,17 @@ class Envelope:
     workspace: str
     subject: str
     actor: str
-    data: dict[str, Any]
     reason: str = ""
     request_id: str = ""
+    data: dict[str, Any] = {}
+
+    @pydantic.field_serializer("time", when_used="json")
+    def _time_as_text(self, time: dt.datetime) -> str:
+        return clock.isoformat(time)
 
     def event(self) -> Event:
-        """The event inside."""
+        """The event inside. Raises Invalid when this version does not know its type."""
         return from_data(self.type, self.data)
-
-    def to_wire(self) -> dict[str, Any]:
-        """The JSON object that subscribers receive."""
-        return {**{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
-                "time": clock.isoformat(self.time)}  # fmt: skip
-
-    @classmethod
-    def from_wire(cls, body: dict[str, Any]) -> "Envelope":
-        """The envelope that a JSON object describes."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        values = {key: item for key, item in body.items() if key in known}
-        return cls(**{**values, "time": clock.parse(body["time"])})
-
-
-def to_data(event: Event) -> dict[str, Any]:
-    """The values of an event, ready for JSON."""
-    return dataclasses.asdict(event)
 
 
 def from_data(type_name: str, data: dict[str, Any]) -> Event:
@@ -259,5 +239,4 @@ def from_data(type_name: str, data: dict[str, Any]) -> Event:
         raise errors.Invalid(
             f"{type_name!r} is not in the catalogue of events.", hint="A newer server wrote it."
         )
-    known = {field.name for field in dataclasses.fields(kind)}
-    return kind(**{key: item for key, item in data.items() if key in known})
+    return kind.model_validate({key: item for key, item in data.items() if key in kind.model_fields})

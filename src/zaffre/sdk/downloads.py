@@ -6,8 +6,8 @@ already are not followed.
 
 import concurrent.futures
 import hashlib
-import os
 from pathlib import Path
+from typing import BinaryIO
 
 from zaffre.contracts import manifests
 from zaffre.core import errors
@@ -75,14 +75,14 @@ def _append(
         draft.unlink()
         hasher, have = hashlib.sha256(), 0
     if have < entry.size or entry.size == 0:
-        headers = {"range": f"bytes={have}-"} if have else {}
+        headers = {"accept-encoding": "identity", **({"range": f"bytes={have}-"} if have else {})}
         with (
             wire.stream("GET", f"/api/v1/artifacts/blobs/{entry.digest}", headers=headers) as response,
             _open_draft(draft, fresh=response.status_code != 206) as file,
         ):
             if response.status_code != 206:
                 hasher = hashlib.sha256()
-            for piece in transport.pieces(response, local_files.PIECE):
+            for piece in transport.pieces(response):
                 hasher.update(piece)
                 file.write(piece)
                 if listener:
@@ -107,18 +107,20 @@ def _rehash(draft: Path, hasher: "hashlib._Hash") -> int:
         return file.tell()
 
 
-def _open_draft(draft: Path, *, fresh: bool) -> "os._wrap_close | object":
+def _open_draft(draft: Path, *, fresh: bool) -> BinaryIO:
     return draft.open("wb" if fresh else "ab")
 
 
 def _place(root: Path, name: str) -> Path:
     """Where a file of the manifest goes; its folders are made. Raises Invalid when that would be outside."""
     final = root / manifests.check_name(name)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    if not final.parent.resolve().is_relative_to(root):
-        raise errors.Invalid(
-            f"{final.parent} is a link that leads out of {root}.", hint="Choose an empty folder to download to."
-        )
+    for folder in [*reversed(final.relative_to(root).parents)][1:]:
+        here = root / folder
+        if here.is_symlink() and not here.resolve().is_relative_to(root):
+            raise errors.Invalid(
+                f"{here} is a link that leads out of {root}.", hint="Choose an empty folder to download to."
+            )
+        here.mkdir(exist_ok=True)
     if final.is_dir() and not final.is_symlink():
         raise errors.Invalid(f"{final} is a folder; a file of that name is to be written.", hint="Remove it.")
     return final

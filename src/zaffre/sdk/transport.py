@@ -31,11 +31,18 @@ class Transport:
     """Sends requests. `reason` travels with every change; `report` hears of waits for a server that went away."""
 
     def __init__(
-        self, where: connection.Connection, *, version: str = "", report: Callable[[str], None] | None = None
+        self,
+        where: connection.Connection,
+        *,
+        version: str = "",
+        reason: str = "",
+        report: Callable[[str], None] | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         self.url = where.url
-        self.reason = ""
+        self.reason = reason
         self.report = report
+        self._trace = trace
         self._spoke = False
         self._client = httpx.Client(
             base_url=where.url,
@@ -65,14 +72,15 @@ class Transport:
         content: Content = None,
         headers: Mapping[str, str] | None = None,
         parameters: Mapping[str, Any] | None = None,
+        again: bool = True,
     ) -> httpx.Response:
         """One request, read to its end; raises the error that the server describes.
 
-        `content` that is streamed is given as a function, so that it can start again.
+        `content` that is streamed is given as a function, so that it can start again; `again=False` leaves that to
+        the caller.
         """
-        with self.stream(
-            method, path, body=body, content=content, headers=headers, parameters=parameters
-        ) as response:
+        given = {"body": body, "content": content, "headers": headers, "parameters": parameters}
+        with self.stream(method, path, **given, again=again) as response:
             response.read()
             return response
 
@@ -86,6 +94,7 @@ class Transport:
         content: Content = None,
         headers: Mapping[str, str] | None = None,
         parameters: Mapping[str, Any] | None = None,
+        again: bool = True,
     ) -> Iterator[httpx.Response]:
         """As `send`, with the answer's bytes still to be read."""
         request_id = uuid.uuid4().hex
@@ -98,12 +107,16 @@ class Transport:
                 return self._client.build_request(method, path, json=body, headers=sent, params=wanted)
             return self._client.build_request(method, path, content=streamed, headers=sent, params=wanted)
 
-        response = self._send_patiently(build, repeatable=method in _IDEMPOTENT)
+        response = self._send_patiently(build, repeatable=again and method in _IDEMPOTENT)
+        if self._trace:
+            self._trace(f"{method} {response.request.url} -> {response.status_code}")
         try:
             if not response.is_success:
                 response.read()
                 raise _error(response, request_id)
             yield response
+        except httpx.TransportError as error:
+            raise self._stopped(error) from error
         finally:
             response.close()
 
@@ -130,10 +143,7 @@ class Transport:
                     hint="Start it with `zaffre server start`, or correct ZAFFRE_URL.",
                 )
             except httpx.TransportError as error:
-                failure = errors.Unavailable(
-                    f"The server at {self.url} stopped answering: {_plain(error)}.",
-                    hint="See `zaffre server status`, then try again.",
-                )
+                failure = self._stopped(error)
                 if not repeatable:
                     raise failure from error
             limit_s = _PATIENCE_S if self._spoke else _FIRST_PATIENCE_S
@@ -143,6 +153,20 @@ class Transport:
                 self.report("waiting for the server to come back")
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 2.0)
+
+    def _stopped(self, error: httpx.TransportError) -> errors.Unavailable:
+        return errors.Unavailable(
+            f"The server at {self.url} stopped answering: {_plain(error)}.",
+            hint="See `zaffre server status`, then try again.",
+        )
+
+
+def pieces(response: httpx.Response) -> Iterator[bytes]:
+    """The bytes of an answer as they come. Raises Unavailable when they end too early."""
+    try:
+        yield from response.iter_raw()
+    except httpx.TransportError as error:
+        raise errors.Unavailable(f"The connection ended too early: {_plain(error)}.") from error
 
 
 def segment(text: str) -> str:

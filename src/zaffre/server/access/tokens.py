@@ -48,7 +48,9 @@ def create(
     events.append(
         uow,
         caller,
-        catalogue.TokenCreated(token_id=token_id, name=name),
+        catalogue.TokenCreated(
+            token_id=token_id, name=name, grants=[f"{g.role} on {g.workspace}" for g in grants]
+        ),
         workspace="",
         subject=f"tokens/{token_id}",
     )
@@ -98,3 +100,9 @@ def _record(row: Any) -> dict[str, Any]:
     for key in ("created_at", "expires_at", "revoked_at"):
         record[key] = clock.isoformat(row[key]) if row[key] else None
     return record
+
+
+def is_known(uow: db.UnitOfWork, text: str) -> bool:
+    """Whether a token was made by this database, revoked or not."""
+    match = _FORM.fullmatch(text)
+    return match is not None and store.get_token(uow, match[1]) is not None

@@ -41,13 +41,13 @@ def append(uow: db.UnitOfWork, actor: Actor, event: catalogue.Event, *, workspac
         {
             "id": uuid.uuid4().hex,
             "time": clock.now(),
-            "type": event.type_name(),
+            "type": type(event).__name__,
             "workspace": workspace,
             "subject": subject,
             "actor": actor.name,
             "reason": actor.reason,
             "request_id": actor.request_id,
-            "data": event.model_dump(mode="json"),
+            "data": catalogue.to_data(event),
         },
     )
     uow.touch(TOPIC)

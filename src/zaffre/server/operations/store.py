@@ -20,7 +20,7 @@ operations = sa.Table(
     sa.Column("result", db.Json),
     sa.Column("created_at", db.Moment, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
-    sa.Column("updated_at", db.Moment, nullable=False),
+    sa.Column("modified_at", db.Moment, nullable=False),
     sa.Index("ix_operations_open", "workspace", "subject", "state"),
 )
 

@@ -23,7 +23,7 @@ def test_a_fact_reaches_every_subscriber_once_with_its_cause(database):
     assert [name for name, _ in heard] == ["a", "b"]
     told = heard[0][1]
     assert (told.type, told.actor, told.reason, told.request_id) == ("TokenCreated", "ann", "because", "q1")
-    assert told.data == {"token_id": "t1", "name": "n"}
+    assert told.data == {"token_id": "t1", "name": "n", "grants": []}
 
 
 def test_facts_arrive_in_the_order_of_writing(database):

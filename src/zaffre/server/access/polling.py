@@ -1,0 +1,16 @@
+"""How callers see operations: the room itself stands below access and asks nobody."""
+
+from typing import Any
+
+from zaffre.core import errors
+from zaffre.server import db, operations
+from zaffre.server.access import callers
+
+
+def show(uow: db.UnitOfWork, caller: callers.Caller, workspace: str, operation_id: str) -> dict[str, Any]:
+    """One operation of the workspace. Raises NotFound."""
+    callers.require(caller, "operations/read", f"workspaces/{workspace}/operations/{operation_id}")
+    found = operations.get(uow, operation_id)
+    if found is None or found["workspace"] != workspace:
+        raise errors.NotFound(f"There is no operation {operation_id} in workspace {workspace}.")
+    return found

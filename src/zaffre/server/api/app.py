@@ -1,0 +1,34 @@
+"""The REST face: every router behind one door that asks who is there."""
+
+from collections.abc import Sequence
+
+import fastapi
+from fastapi import responses
+
+from zaffre.server.api import auth, context, problems
+
+PREFIX = "/api/v1"
+
+
+def build(parts: context.Context, routers: Sequence[fastapi.APIRouter], *, version: str) -> fastapi.FastAPI:
+    """The application over the parts. Only `/healthz`, and `/openapi.json` with its pages, answer without a token."""
+    app = fastapi.FastAPI(
+        title="Zaffre",
+        version=version,
+        description="The whole life of a machine-learning model on your own machines.",
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=responses.JSONResponse,
+    )
+    app.state.context = parts
+    problems.install(app)
+    app.add_api_route(
+        "/healthz", _healthy, methods=["GET"], tags=["server"], summary="Whether the server answers"
+    )
+    for router in routers:
+        app.include_router(router, prefix=PREFIX, dependencies=[fastapi.Depends(auth.caller)])
+    return app
+
+
+def _healthy() -> dict[str, str]:
+    return {"status": "ok"}

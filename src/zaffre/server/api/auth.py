@@ -1,0 +1,44 @@
+"""From a request to a caller: the bearer token, the request's id, the reason that a change is given."""
+
+import re
+import urllib.parse
+import uuid
+from typing import Annotated
+
+import fastapi
+
+from zaffre.core import errors
+from zaffre.server.access import callers, tokens
+from zaffre.server.api import context
+
+REASON_LIMIT = 1000
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+def request_id(request: fastapi.Request) -> str:
+    """The id that the client gave, if it is plain and short; else one of ours. The same for the whole request."""
+    known: str | None = getattr(request.state, "request_id", None)
+    if known is None:
+        given = request.headers.get("x-request-id", "")
+        known = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request.state.request_id = known
+    return known
+
+
+def caller(request: fastapi.Request, parts: context.Deps) -> callers.Caller:
+    """Whoever makes this request. Raises Unauthenticated without a valid token."""
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise errors.Unauthenticated(
+            "This request carries no token.",
+            hint="Send `Authorization: Bearer <token>`; `zaffre token show` prints yours.",
+        )
+    with parts.database.read() as uow:
+        known = tokens.authenticate(uow, text.strip())
+    reason = urllib.parse.unquote(request.headers.get("x-zaffre-reason", ""))
+    if len(reason) > REASON_LIMIT:
+        raise errors.Invalid(f"The reason is longer than {REASON_LIMIT} characters.")
+    return callers.Caller(known.name, known.grants, known.token_id, reason, request_id(request))
+
+
+CallerDep = Annotated[callers.Caller, fastapi.Depends(caller)]

@@ -1,0 +1,28 @@
+"""What routes are given: the parts of a running server, put together by `app`."""
+
+import dataclasses
+from typing import Annotated, Any
+
+import fastapi
+
+from zaffre.core import settings
+from zaffre.server import db
+from zaffre.server.access import workspaces
+
+
+@dataclasses.dataclass
+class Context:
+    """The parts of one server. Built once, by the composition root; routes only read it."""
+
+    settings: settings.Settings
+    database: db.Database
+    occupants: tuple[workspaces.Occupants, ...] = ()
+
+
+def get(request: fastapi.Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+Deps = Annotated[Context, fastapi.Depends(get)]
+Body = dict[str, Any]

@@ -1,0 +1,60 @@
+"""Puts the parts of one server together."""
+
+import dataclasses
+from typing import Any
+
+import fastapi
+
+import zaffre
+from zaffre.core import settings
+from zaffre.server import db
+from zaffre.server.api import app as face
+from zaffre.server.api import audit, context, lineage, operations, tokens, workspaces
+from zaffre.server.app import first_start, tables
+from zaffre.server.app import home as homes
+from zaffre.server.db import schema
+from zaffre.server.workers import loop, relay
+
+ROUTERS = (workspaces.router, tokens.router, audit.router, lineage.router, operations.router)
+
+
+@dataclasses.dataclass
+class Parts:
+    """A server that is put together and not yet started."""
+
+    context: context.Context
+    app: fastapi.FastAPI
+    workers: list[loop.Loop]
+
+    def facts(self) -> dict[str, Any]:
+        """What clients are told beside the address of the control plane."""
+        return {}
+
+    def close(self) -> None:
+        """Give back what the parts hold; replicas go on."""
+        self.context.database.close()
+
+
+def open_database(configured: settings.Settings, home: homes.Home) -> db.Database:
+    """The configured database, at the newest schema."""
+    database = db.Database(configured.database_url or home.database_url)
+    schema.migrate(database, tables.metadata())
+    return database
+
+
+def migrate(configured: settings.Settings, home: homes.Home) -> tuple[str | None, str | None]:
+    """Bring the database to the newest schema; returns the revisions before and after."""
+    database = db.Database(configured.database_url or home.database_url)
+    try:
+        return schema.migrate(database, tables.metadata())
+    finally:
+        database.close()
+
+
+def build(configured: settings.Settings, home: homes.Home) -> Parts:
+    """Everything that `serve` starts."""
+    database = open_database(configured, home)
+    first_start.ensure(database, home)
+    parts = context.Context(settings=configured, database=database)
+    application = face.build(parts, ROUTERS, version=zaffre.__version__)
+    return Parts(context=parts, app=application, workers=[relay.build(database)])

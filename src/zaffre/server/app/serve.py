@@ -1,0 +1,104 @@
+"""One server's life: put together, listen, say where, work until told to stop, leave the replicas serving."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import fastapi
+import uvicorn
+
+import zaffre
+from zaffre.core import clock, errors, settings
+from zaffre.server.app import compose
+from zaffre.server.app import home as homes
+
+log = logging.getLogger(__name__)
+
+
+def run(configured: settings.Settings, home: homes.Home) -> None:
+    """Serve until SIGTERM or SIGINT. Raises before listening when anything that it needs is missing."""
+    parts = compose.build(configured, home)
+    listener = _listen(configured, home)
+    try:
+        for worker in parts.workers:
+            worker.start()
+        home.write_server(_facts(configured, listener, parts))
+        log.info("listening on %s", _url(listener))
+        _serve(parts.app, listener)
+    finally:
+        home.write_server({**home.read_server(), "pid": None, "stopped_at": clock.isoformat(clock.now())})
+        for worker in reversed(parts.workers):
+            worker.stop()
+        parts.close()
+        listener.close()
+
+
+def _listen(configured: settings.Settings, home: homes.Home) -> socket.socket:
+    """The configured port, or the one that was kept from last time, or a free one."""
+    kept = home.read_server().get("port")
+    wanted = [configured.port] if configured.port else [*([kept] if isinstance(kept, int) else []), 0]
+    for port in wanted:
+        listener = socket.socket(socket.AF_INET6 if ":" in configured.host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((configured.host, port))
+        except OSError as error:
+            listener.close()
+            reason = error.strerror
+            continue
+        listener.listen(2048)
+        listener.set_inheritable(False)
+        return listener
+    raise errors.Unavailable(
+        f"Port {configured.port} on {configured.host} cannot be taken: {reason}.",
+        hint="Set ZAFFRE_PORT to another, or to 0 for a free one.",
+    )
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _facts(configured: settings.Settings, listener: socket.socket, parts: compose.Parts) -> dict[str, Any]:
+    return {
+        "url": _url(listener),
+        "host": configured.host,
+        "port": listener.getsockname()[1],
+        "pid": os.getpid(),
+        "version": zaffre.__version__,
+        "started_at": clock.isoformat(clock.now()),
+        **parts.facts(),
+    }
+
+
+def _serve(app: fastapi.FastAPI, listener: socket.socket) -> None:
+    configuration = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=10,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = _Server(configuration)
+    signal.signal(signal.SIGTERM, server.stop)
+    signal.signal(signal.SIGINT, server.stop)
+    server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends on a signal without raising it again, so that `run` can put everything in order afterwards."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self, _number: int, _frame: object) -> None:
+        self.should_exit = True

@@ -1,0 +1,82 @@
+"""Start, advance and end operations. Rooms that work long start one; whoever asked polls it through `access.polling`.
+
+Stands below `access`, so it asks nobody for permission: the services that call it have asked.
+"""
+
+import uuid
+from typing import Any, Protocol
+
+from zaffre.core import clock, errors
+from zaffre.server import db
+from zaffre.server.operations import store
+
+
+class Starter(Protocol):
+    """Who asked for the work; a caller of `access` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+
+def start(uow: db.UnitOfWork, starter: Starter, *, kind: str, workspace: str, subject: str) -> dict[str, Any]:
+    """Record that work on a thing has begun."""
+    now = clock.now()
+    row = {
+        "id": uuid.uuid4().hex,
+        "kind": kind,
+        "workspace": workspace,
+        "subject": subject,
+        "state": "Running",
+        "progress": 0.0,
+        "message": "",
+        "error": None,
+        "result": None,
+        "created_at": now,
+        "created_by": starter.name,
+        "modified_at": now,
+    }
+    store.insert(uow, row)
+    return shape(row)
+
+
+def advance(uow: db.UnitOfWork, operation_id: str, *, progress: float, message: str) -> None:
+    """Say how far the work is, from 0 to 1, and what happens now."""
+    values = {"progress": progress, "message": message, "modified_at": clock.now()}
+    store.update(uow, operation_id, values)
+
+
+def end(
+    uow: db.UnitOfWork, operation_id: str, *, error: errors.ZaffreError | None = None, result: Any = None
+) -> None:
+    """Record how the work ended; an operation that has ended stays as it is."""
+    row = store.get(uow, operation_id)
+    if row is None or row.state != "Running":
+        return
+    values: dict[str, Any] = {"modified_at": clock.now(), "result": result}
+    if error is None:
+        values.update(state="Succeeded", progress=1.0)
+    else:
+        values.update(state="Failed", error=errors.to_problem(error), message=error.detail)
+    store.update(uow, operation_id, values)
+
+
+def open_on(uow: db.UnitOfWork, workspace: str, subject: str) -> list[dict[str, Any]]:
+    """The work in progress on a thing, oldest first."""
+    return [shape(row._mapping) for row in store.list_open(uow, workspace, subject)]
+
+
+def get(uow: db.UnitOfWork, operation_id: str) -> dict[str, Any] | None:
+    """One operation, or None."""
+    row = store.get(uow, operation_id)
+    return None if row is None else shape(row._mapping)
+
+
+def shape(row: Any) -> dict[str, Any]:
+    """An operation as the world sees it."""
+    names = ("id", "kind", "workspace", "subject", "state", "error", "result", "created_by")
+    return {
+        **{name: row[name] for name in names},
+        "progress": {"fraction": row["progress"], "message": row["message"]},
+        "created_at": clock.isoformat(row["created_at"]),
+        "modified_at": clock.isoformat(row["modified_at"]),
+    }

@@ -1,0 +1,90 @@
+"""A real server process for tests: a home of its own, started and stopped by the test, killed when the test wants that."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import zaffre
+
+
+class ServerProcess:
+    """`start` returns when the server answers; `stop` sends a signal and waits; `start` again restarts it."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.environment = dict(environment or {})
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that was started last."""
+        if self._process is None:
+            raise AssertionError("the server was not started")
+        return self._process.pid
+
+    def start(self, *, within_s: float = 60) -> "ServerProcess":
+        """Start the server and wait until it answers. Raises AssertionError with what it said when it ends."""
+        source = str(Path(zaffre.__file__).parents[1])
+        environment = {**os.environ, **self.environment, "ZAFFRE_HOME": str(self.home), "PYTHONPATH": source}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "zaffre.server.app"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        end = time.monotonic() + within_s
+        while not self._answers():
+            if self._process.poll() is not None:
+                raise AssertionError(f"the server ended: {self._said()}")
+            if time.monotonic() > end:
+                raise AssertionError("the server did not come up in time")
+            time.sleep(0.02)
+        return self
+
+    def facts(self) -> dict[str, Any]:
+        """The content of server.json; empty before the first start."""
+        try:
+            known: dict[str, Any] = json.loads((self.home / "server.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return known
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; returns the exit code."""
+        process = self._process
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(number)
+        code = process.wait(60)
+        if process.stderr:
+            process.stderr.close()
+        self._process = None
+        return code
+
+    def token(self) -> str:
+        """The owner's token."""
+        return (self.home / "token").read_text(encoding="utf-8").strip()
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        """An HTTP client below /api/v1, as the owner unless another token is given."""
+        headers = {"Authorization": f"Bearer {token or self.token()}"}
+        return httpx.Client(base_url=f"{self.facts()['url']}/api/v1", headers=headers, timeout=60)
+
+    def _answers(self) -> bool:
+        facts = self.facts()
+        if facts.get("pid") != self.pid:
+            return False
+        try:
+            return httpx.get(f"{facts['url']}/healthz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _said(self) -> str:
+        process = self._process
+        return process.stderr.read() if process and process.stderr else ""
