@@ -4,11 +4,12 @@
 """
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+import os
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
 
-from zaffre.contracts import problems, values
+from zaffre.contracts import problems, values, yaml_source
 from zaffre.core import clock, errors
 
 if TYPE_CHECKING:
@@ -46,10 +47,15 @@ class Part(pydantic.BaseModel, metaclass=_Meta):
     NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset()
     # Keys that may be present and empty.
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
+    # Keys without a field of their own: other spellings, and values that `show` prints and the server knows better.
+    ALSO_KNOWN: ClassVar[frozenset[str]] = frozenset()
+    COMPUTED: ClassVar[frozenset[str]] = frozenset()
     # Keys that hold a path of the local disk, or an address.
     PATHS: ClassVar[frozenset[str]] = frozenset()
     # Keys that hold the content of a file, or the path of it on the local disk.
     CONTENTS: ClassVar[frozenset[str]] = frozenset()
+    # Keys of PATHS that must exist when the file is read.
+    MUST_EXIST: ClassVar[frozenset[str]] = frozenset()
 
     def get(self, key: str, default: Any = None) -> Any:
         """A field by name, as of a mapping."""
@@ -107,6 +113,10 @@ class Entity(Part):
 
     KIND: ClassVar[str] = ""
     STATUS: ClassVar[type[Status]] = Status
+    # What a file of its own must say; inline and on the wire the address says it.
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"name"})
+    # Keys that may hold `file:./other.yml` in place of a mapping.
+    FILE_REFERENCES: ClassVar[frozenset[str]] = frozenset()
 
     name: Annotated[str | None, pydantic.BeforeValidator(values._text)] = None
     description: values.Text | None = None
@@ -135,6 +145,10 @@ class Entity(Part):
             mode="json", by_alias=True, exclude_none=True, exclude=left_out, warnings=False
         )
         return {key: item for key, item in body.items() if item != {} or key == "zaffre"}
+
+    def dump(self, dest: str | os.PathLike[str] | IO[str]) -> None:
+        """Write the fields as YAML that loads to an equal entity."""
+        yaml_source.write(self.to_dict(status=False), dest)
 
     def _to_dict(self) -> dict[str, Any]:
         """What files carry: the fields, and the computed values beside them."""

@@ -28,6 +28,8 @@ class Data(assets.Asset):
     READ_ONLY: ClassVar[frozenset[str]] = frozenset(
         {"properties", "creation_context", "latest_version", "$schema"}
     )
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"path"})
+    NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset({"properties"})
     PATHS: ClassVar[frozenset[str]] = frozenset({"path"})
 
     type: DataType = "uri_folder"

@@ -39,6 +39,7 @@ class BuildContext(base.Part):
     """A folder with a Dockerfile."""
 
     PATHS: ClassVar[frozenset[str]] = frozenset({"path"})
+    MUST_EXIST: ClassVar[frozenset[str]] = frozenset({"path"})
 
     path: values.PathText | None = None
     dockerfile_path: values.Text | None = None

@@ -128,7 +128,6 @@ class TokenCreated(Event):
 
     token_id: str
     name: str
-    grants: list[str] = []
 
 
 class TokenRevoked(Event):

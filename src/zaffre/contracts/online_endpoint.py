@@ -76,7 +76,6 @@ class OnlineEndpoint(base.Entity):
     KIND: ClassVar[str] = "online-endpoint"
     STATUS: ClassVar[type[base.Status]] = EndpointStatus
     READ_ONLY: ClassVar[frozenset[str]] = frozenset({"kind", "$schema"})
-    # Accepted in files, since `show` prints them; the server's own values count.
     COMPUTED: ClassVar[frozenset[str]] = frozenset({"id", "scoring_uri", "openapi_uri", "provisioning_state"})
 
     properties: values.Words = {}

@@ -90,6 +90,7 @@ class ResourceSettings(base.Part):
     """Kubernetes quantities: `cpu: "0.5"`, `memory: "1Gi"`, `gpu: "1"` (also written `nvidia.com/gpu`)."""
 
     POSITIONAL: ClassVar[tuple[str, ...]] = ("cpu", "memory", "gpu")
+    ALSO_KNOWN: ClassVar[frozenset[str]] = frozenset({"nvidia.com/gpu"})
 
     cpu: values.Text | None = None
     memory: values.Text | None = None
