@@ -58,7 +58,9 @@ class Vocabulary:
         """The option that a full or shortened long name means. Raises Invalid with the candidates."""
         if name in self._by_name:
             return self._by_name[name]
-        fitting = sorted(known for known in self._by_name if known.startswith(name) and known.startswith("--"))
+        fitting = sorted(
+            known for known in self._by_name if known.startswith(name) and known.startswith("--")
+        )
         if len({self._by_name[known] for known in fitting}) == 1:
             return self._by_name[fitting[0]]
         if fitting:
@@ -72,7 +74,9 @@ class Vocabulary:
         flag = self.complete(name)
         if flag.takes == "none":
             if equals:
-                raise errors.Invalid(f"{flag.long} takes no value, but got {value!r}.", hint=f"Write {flag.long}.")
+                raise errors.Invalid(
+                    f"{flag.long} takes no value, but got {value!r}.", hint=f"Write {flag.long}."
+                )
             return [flag.long]
         return self._with_values(flag, name, [value] if equals else [], rest)
 
@@ -134,7 +138,8 @@ def pair(word: str, *, option: str) -> tuple[str, str]:
     wrong = re.fullmatch(r"\s*([^\s:=]+)\s*[:=]\s*(.*?)\s*", word)
     form = f"{wrong[1]}={_quoted(wrong[2])}" if wrong and wrong[2] else "TagName=TagValue"
     raise errors.Invalid(
-        f"{option}: {word!r} is not of the form Name=Value.", hint=f"Write {option} {form}, without spaces around '='."
+        f"{option}: {word!r} is not of the form Name=Value.",
+        hint=f"Write {option} {form}, without spaces around '='.",
     )
 
 

@@ -7,14 +7,24 @@ what it returns is printed. Nothing here knows a noun.
 import importlib
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zaffre.cli import arguments, catalogue, sessions
+from zaffre.cli import arguments, catalogue
 from zaffre.core import errors
 
-VerbFunction = Callable[[sessions.Session, "Given"], Any]
+if TYPE_CHECKING:
+    from zaffre.cli import sessions
+
+VerbFunction = Callable[["sessions.Session", "Given"], Any]
+
+
+def _call(function: VerbFunction, values: dict[str, Any]) -> None:
+    # Imported now, because help needs none of it.
+    from zaffre.cli import sessions
+
+    sessions.run(function, values, Given)
 
 
 class Given:
@@ -23,14 +33,17 @@ class Given:
     def __init__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"this verb has no option {name!r}")
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 class Option(click.Option):
     """An option; `takes` says how many words follow: one, none, many, or group (see `arguments.Flag`)."""
 
-    def __init__(self, names: Sequence[str], *, takes: str = "one", common: bool = False, **rest: Any) -> None:
+    def __init__(
+        self, names: Sequence[str], *, takes: str = "one", common: bool = False, **rest: Any
+    ) -> None:
         self.takes = takes
         self.common = common
         super().__init__(
@@ -59,7 +72,9 @@ def common_options() -> list[click.Parameter]:
     formats = click.Choice(["json", "jsonc", "yaml", "yamlc", "table", "tsv", "none"], case_sensitive=False)
     return [
         Option(["--resource-group", "-g"], common=True, help="Resource group of the workspace."),
-        Option(["--workspace-name", "-w"], common=True, help="Workspace; default: as configured, else 'default'."),
+        Option(
+            ["--workspace-name", "-w"], common=True, help="Workspace; default: as configured, else 'default'."
+        ),
         Option(["--subscription"], common=True, help="Subscription of the workspace."),
         Option(["--output", "-o"], common=True, type=formats, help="How results are printed; default json."),
         Option(["--query"], common=True, help="JMESPath: print this part of the result only."),
@@ -79,7 +94,7 @@ class Verb(click.Command):
         super().__init__(
             name,
             params=list(params),
-            callback=lambda **values: sessions.run(function, values, Given),
+            callback=lambda **values: _call(function, values),
             help=function.__doc__,
             context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 120},
         )
@@ -92,7 +107,8 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verb's own options first, what every verb takes after them."""
-        own, common = [], []
+        own: list[tuple[str, str]] = []
+        common: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record:

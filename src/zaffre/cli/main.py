@@ -28,7 +28,12 @@ root = grammar.Root(
     epilog="`zaffre ml ...` is the same as `zaffre ...`, so that scripts for az run with `alias az=zaffre`.",
     params=[
         click.Option(
-            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print it."
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Print it.",
         )
     ],
 )
@@ -75,6 +80,10 @@ def _from_click(error: click.ClickException) -> errors.Invalid:
     context = getattr(error, "ctx", None)
     hint = f"See {context.command_path} --help." if context else None
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        names = "/".join([*error.param.opts]) if isinstance(error.param, click.Option) else error.param.human_readable_name
+        names = (
+            "/".join([*error.param.opts])
+            if isinstance(error.param, click.Option)
+            else error.param.human_readable_name
+        )
         return errors.Invalid(f"{names} is required.", hint=hint)
     return errors.Invalid(error.format_message(), hint=hint)

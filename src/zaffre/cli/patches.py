@@ -74,7 +74,9 @@ def _bracket(inside: str, path: str) -> int | tuple[str, str]:
     try:
         return int(inside)
     except ValueError:
-        raise errors.Invalid(f"{path!r}: [{inside}] is not an index.", hint="Write [0] or [name=value].") from None
+        raise errors.Invalid(
+            f"{path!r}: [{inside}] is not an index.", hint="Write [0] or [name=value]."
+        ) from None
 
 
 def _value(text: str, *, force_string: bool) -> Any:
@@ -101,7 +103,9 @@ def _set(body: dict[str, Any], expression: str, force_string: bool) -> None:
 
 def _add(body: dict[str, Any], words: Sequence[str], force_string: bool) -> None:
     if len(words) < 2:
-        raise errors.Invalid("--add needs a path and a value.", hint="Write --add list VALUE, or --add list key=value.")
+        raise errors.Invalid(
+            "--add needs a path and a value.", hint="Write --add list VALUE, or --add list key=value."
+        )
     path, *values = words
     *before, last = steps(path)
     holder = _walk(body, before, path, create=True)
@@ -114,7 +118,9 @@ def _add(body: dict[str, Any], words: Sequence[str], force_string: bool) -> None
     elif isinstance(existing, list):
         existing.extend(_items(values, force_string))
     else:
-        raise errors.Invalid(f"--add: {path!r} is neither a list nor a mapping.", hint="Use --set to change it.")
+        raise errors.Invalid(
+            f"--add: {path!r} is neither a list nor a mapping.", hint="Use --set to change it."
+        )
 
 
 def _items(values: Sequence[str], force_string: bool) -> list[Any]:
@@ -178,9 +184,17 @@ def _store(holder: Any, part: Any, value: Any, path: str) -> None:
             raise _absent(path, holder)
         holder[index] = value
     else:
-        raise errors.Invalid(f"--set: {path!r} crosses a value that has no parts.", hint="See `show` for the structure.")
+        raise errors.Invalid(
+            f"--set: {path!r} crosses a value that has no parts.", hint="See `show` for the structure."
+        )
 
 
 def _absent(path: str, holder: Any) -> errors.Invalid:
-    there = ", ".join(holder) if isinstance(holder, dict) else f"{len(holder)} items" if isinstance(holder, list) else ""
+    there = (
+        ", ".join(holder)
+        if isinstance(holder, dict)
+        else f"{len(holder)} items"
+        if isinstance(holder, list)
+        else ""
+    )
     return errors.Invalid(f"There is nothing at {path!r}.", hint=f"There are: {there}." if there else None)

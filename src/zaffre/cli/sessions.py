@@ -8,12 +8,13 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from zaffre.cli import configuration, output
+from zaffre.cli import configuration, output, progress
 from zaffre.core import errors, settings
 from zaffre.sdk import connection
 
 if TYPE_CHECKING:
     from zaffre.sdk.client import MLClient
+    from zaffre.sdk.pollers import Poller
 
 DEFAULT_WORKSPACE = "default"
 
@@ -39,6 +40,7 @@ class Session:
         self.verbose = self.debug or bool(values.get("verbose"))
         self.quiet = bool(values.get("only_show_errors"))
         self._client: MLClient | None = None
+        self._reporter: progress.Reporter | None = None
 
     @property
     def client(self) -> "MLClient":
@@ -61,8 +63,16 @@ class Session:
         if not _answer_is_yes(question):
             raise errors.Invalid("Nothing was changed.")
 
+    def wait(self, poller: "Poller[Any]", *, no_wait: bool = False) -> Any:
+        """The result of long work, with progress meanwhile; nothing when nobody wants to wait."""
+        if no_wait:
+            return None
+        return poller.result()
+
     def close(self) -> None:
-        """Gives connections back."""
+        """Gives connections back and leaves the terminal as it was."""
+        if self._reporter is not None:
+            self._reporter.close()
         if self._client is not None:
             self._client.close()
 
@@ -70,6 +80,7 @@ class Session:
         self._offer_a_server()
         from zaffre.sdk.client import MLClient
 
+        self._reporter = progress.reporter(quiet=self.quiet)
         return MLClient(
             None,
             self.subscription,
@@ -78,6 +89,8 @@ class Session:
             reason=self.reason,
             report=self.say,
             trace=self.say if self.verbose else None,
+            listener=self._reporter,
+            progress=self._reporter.progress,
         )
 
     def _offer_a_server(self) -> None:

@@ -9,12 +9,10 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-import yaml
-
-from zaffre.contracts import base, data, environment, manifests, model, online_deployment
-from zaffre.core import errors, names
+from zaffre.contracts import base, environment, files, manifests, online_deployment
+from zaffre.core import errors
 from zaffre.sdk import local_files, transport
 
 _AT_ONCE = 4
@@ -40,9 +38,7 @@ class Listener(Protocol):
 class Bundler:
     """Replaces the local paths of entities of one workspace."""
 
-    def __init__(
-        self, wire: transport.Transport, workspace: str, listener: Listener | None = None
-    ) -> None:
+    def __init__(self, wire: transport.Transport, workspace: str, listener: Listener | None = None) -> None:
         self._wire = wire
         self._workspace = workspace
         self._listener = listener
@@ -50,41 +46,13 @@ class Bundler:
     def bundle(self, entity: Entity) -> Entity:
         """A copy of the entity without local paths; their files are on the server. Raises NotFound, Invalid, Conflict."""
         copy = entity.model_copy(deep=True)
-        self._replace(copy)
+        files.inline_contents(copy)
+        for part, key, text in list(files.local_files(copy)):
+            path = local_path(text)
+            what, litter = _describe(part)
+            _demand_form(part, path, what)
+            setattr(part, key, self.upload(path, what=what, ignoring=litter))
         return copy
-
-    def _replace(self, entity: base.Entity) -> None:
-        if isinstance(entity, model.Model | data.Data):
-            self._replace_path(entity)
-        elif isinstance(entity, environment.Environment):
-            self._replace_environment(entity)
-        elif isinstance(entity, online_deployment.OnlineDeployment):
-            self._replace_deployment(entity)
-
-    def _replace_path(self, asset: model.Model | data.Data) -> None:
-        if asset.path is None or not names.is_local_path(asset.path):
-            return
-        path = local_path(asset.path)
-        what = f"{asset.KIND} {asset.name or ''}".strip()
-        _demand_form(path, str(asset.type), what)
-        asset.path = self.upload(path, what=what)
-
-    def _replace_environment(self, asset: environment.Environment) -> None:
-        if isinstance(asset.conda_file, str):
-            asset.conda_file = read_conda_file(local_path(asset.conda_file))
-        if asset.build is not None and asset.build.path and names.is_local_path(asset.build.path):
-            path = local_path(asset.build.path)
-            asset.build.path = self.upload(path, what="build context", ignoring=local_files.CODE_LITTER)
-
-    def _replace_deployment(self, deployment: online_deployment.OnlineDeployment) -> None:
-        code = deployment.code_configuration
-        if code is not None and code.code and names.is_local_path(code.code):
-            folder = local_path(code.code)
-            _demand_script(folder, code.scoring_script)
-            code.code = self.upload(folder, what="code", ignoring=local_files.CODE_LITTER)
-        for inline in (deployment.model, deployment.environment):
-            if isinstance(inline, base.Entity):
-                self._replace(inline)
 
     def upload(self, path: Path, *, what: str, ignoring: Sequence[str] = ()) -> str:
         """Sends a file or folder and returns its address."""
@@ -192,35 +160,44 @@ def local_path(text: str) -> Path:
     return Path(text[5:].removeprefix("//") if text.lower().startswith("file:") else text)
 
 
-def read_conda_file(path: Path) -> dict[str, Any]:
-    """The content of a conda file. Raises NotFound, Invalid."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise errors.NotFound(f"There is no conda file {path}.", hint="Paths are relative to the file.") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
-        raise errors.Invalid(f"The conda file {path} cannot be read: {said}.") from error
-    if not isinstance(content, dict):
-        raise errors.Invalid(f"The conda file {path} holds no mapping.", hint="It has name, channels, dependencies.")
-    return content
+def _describe(part: base.Part) -> tuple[str, Sequence[str]]:
+    """What a part is called while it is uploaded, and what is left out of its folder."""
+    if isinstance(part, online_deployment.CodeConfiguration):
+        return "code", local_files.CODE_LITTER
+    if isinstance(part, environment.BuildContext):
+        return "build context", local_files.CODE_LITTER
+    if isinstance(part, base.Entity):
+        return f"{part.KIND} {part.name or ''}".strip(), ()
+    return "files", ()
 
 
-def _demand_form(path: Path, kind: str, what: str) -> None:
+def _demand_form(part: base.Part, path: Path, what: str) -> None:
+    """Early words for what the server would refuse after the upload."""
+    if isinstance(part, online_deployment.CodeConfiguration):
+        _demand_script(path, part.scoring_script)
+        return
+    kind = str(part.get("type"))
     if kind == "uri_file" and path.is_dir():
-        raise errors.Invalid(f"{what}: type uri_file needs a file; {path} is a folder.", hint="Use type uri_folder.")
+        raise errors.Invalid(
+            f"{what}: type uri_file needs a file; {path} is a folder.", hint="Use type uri_folder."
+        )
     if kind in ("uri_folder", "mltable") and path.is_file():
-        raise errors.Invalid(f"{what}: type {kind} needs a folder; {path} is a file.", hint="Use type uri_file.")
+        raise errors.Invalid(
+            f"{what}: type {kind} needs a folder; {path} is a file.", hint="Use type uri_file."
+        )
     if kind in ("mlflow_model", "triton_model") and path.is_file():
         raise errors.Invalid(
-            f"{what}: type {kind} needs a folder; {path} is a file.", hint="Give the folder, or use type custom_model."
+            f"{what}: type {kind} needs a folder; {path} is a file.",
+            hint="Give the folder, or use type custom_model.",
         )
     if kind == "mlflow_model" and path.is_dir() and not (path / "MLmodel").is_file():
-        raise errors.Invalid(f"{what}: {path} holds no MLmodel file.", hint="Give the folder that MLflow wrote.")
+        raise errors.Invalid(
+            f"{what}: {path} holds no MLmodel file.", hint="Give the folder that MLflow wrote."
+        )
 
 
 def _demand_script(folder: Path, script: str | None) -> None:
-    if not folder.exists():
-        raise errors.NotFound(f"code: there is no folder {folder}.", hint="Paths are relative to the file.")
     if script and folder.is_dir() and not (folder / script).is_file():
-        raise errors.NotFound(f"There is no scoring script {script} in {folder}.", hint="Correct scoring_script.")
+        raise errors.NotFound(
+            f"There is no scoring script {script} in {folder}.", hint="Correct scoring_script."
+        )

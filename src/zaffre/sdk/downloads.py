@@ -90,10 +90,13 @@ def _append(
     if hasher.hexdigest() != entry.digest:
         size = draft.stat().st_size
         if size < entry.size:
-            raise errors.Unavailable(f"{entry.path}: the connection ended after {size} of {entry.size} bytes.")
+            raise errors.Unavailable(
+                f"{entry.path}: the connection ended after {size} of {entry.size} bytes."
+            )
         draft.unlink()
         raise errors.Invalid(
-            f"{entry.path}: what came is not what was registered (its SHA-256 differs).", hint="Download it again."
+            f"{entry.path}: what came is not what was registered (its SHA-256 differs).",
+            hint="Download it again.",
         )
 
 

@@ -50,15 +50,21 @@ def collect(path: Path, *, what: str, ignoring: Sequence[str] = ()) -> tuple[str
     """The name of a file or folder, and its files. Raises NotFound, Invalid (empty, links that lead out, odd files)."""
     root = Path(os.path.abspath(path))  # noqa: PTH100 resolve() would lose the name of a link
     if not root.exists():
-        raise errors.NotFound(f"{what}: there is no file or folder {path}.", hint="Paths are relative to the file.")
+        raise errors.NotFound(
+            f"{what}: there is no file or folder {path}.", hint="Paths are relative to the file."
+        )
     name = manifests.check_name(root.resolve().name if not root.name else root.name)
     if root.is_file():
         return name, [_local_file(name, root)]
     rules = ignores.read(root, also=ignoring)
-    files = [_local_file(f"{name}/{relative}", place) for relative, place in _walk(root, root.resolve(), rules)]
+    files = [
+        _local_file(f"{name}/{relative}", place) for relative, place in _walk(root, root.resolve(), rules)
+    ]
     if not files:
         left = " that is not ignored" if rules else ""
-        raise errors.Invalid(f"{what}: the folder {path} holds no file{left}.", hint="Give a folder with files.")
+        raise errors.Invalid(
+            f"{what}: the folder {path} holds no file{left}.", hint="Give a folder with files."
+        )
     return name, files
 
 
@@ -67,7 +73,7 @@ def bundle(name: str, files: Sequence[LocalFile], *, count: Count | None = None)
     with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         digests = list(pool.map(lambda file: digest(file, count=count), files))
     entries = [
-        manifests.FileEntry(file.name, file.size, hexdigest)
+        manifests.FileEntry(path=file.name, size=file.size, digest=hexdigest)
         for file, hexdigest in zip(files, digests, strict=True)
     ]
     return Bundle(name, tuple(files), manifests.Manifest.of(entries))
@@ -79,7 +85,9 @@ def digest(file: LocalFile, *, count: Count | None = None) -> str:
     buffer = bytearray(min(PIECE, max(file.size, 1)))
     view = memoryview(buffer)
     with open_unchanged(file) as descriptor:
-        while length := os.readv(descriptor, [buffer]) if hasattr(os, "readv") else _read_into(descriptor, view):
+        while (
+            length := os.readv(descriptor, [buffer]) if hasattr(os, "readv") else _read_into(descriptor, view)
+        ):
             hasher.update(view[:length])
             if count:
                 count(length)
@@ -117,7 +125,8 @@ def demand_unchanged(file: LocalFile) -> None:
 def changed(file: LocalFile) -> errors.Conflict:
     """Somebody writes to the file while it is being read."""
     return errors.Conflict(
-        f"{file.path} changed while it was being uploaded.", hint="Wait until nothing writes to it, then try again."
+        f"{file.path} changed while it was being uploaded.",
+        hint="Wait until nothing writes to it, then try again.",
     )
 
 
@@ -147,7 +156,9 @@ def _demand_inside(link: Path, inside: Path) -> None:
     try:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):
-        raise errors.Invalid(f"{link} is a link to nothing.", hint="Delete it, or list it in .amlignore.") from None
+        raise errors.Invalid(
+            f"{link} is a link to nothing.", hint="Delete it, or list it in .amlignore."
+        ) from None
     if not target.is_relative_to(inside):
         raise errors.Invalid(
             f"{link} is a link that leads out of {inside}, to {target}.",
@@ -160,5 +171,7 @@ def _demand_inside(link: Path, inside: Path) -> None:
 def _local_file(name: str, path: Path) -> LocalFile:
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
-        raise errors.Invalid(f"{path} is neither a file nor a folder.", hint="Delete it, or list it in .amlignore.")
+        raise errors.Invalid(
+            f"{path} is neither a file nor a folder.", hint="Delete it, or list it in .amlignore."
+        )
     return LocalFile(name, path, facts.st_size, facts.st_mtime_ns)

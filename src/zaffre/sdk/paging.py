@@ -10,7 +10,12 @@ PAGE = 200
 
 
 def items(
-    wire: transport.Transport, path: str, read: Callable[[Any], Item], *, most: int | None = None, **parameters: Any
+    wire: transport.Transport,
+    path: str,
+    read: Callable[[Any], Item],
+    *,
+    most: int | None = None,
+    **parameters: Any,
 ) -> Iterator[Item]:
     """Every item of a list, at most `most`; the first page is asked for at once, so that errors come early."""
     limit = PAGE if most is None else max(1, min(most, PAGE))

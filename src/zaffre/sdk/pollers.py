@@ -30,7 +30,7 @@ class Poller(Generic[Result]):
         self._operation = operation
         self._look = look
         self._finish = finish
-        self._callbacks: list[Callable[["Poller[Result]"], None]] = []
+        self._callbacks: list[Callable[[Poller[Result]], None]] = []
         self.progress = progress
 
     @classmethod
@@ -74,7 +74,8 @@ class Poller(Generic[Result]):
         self.wait(timeout)
         if self.status() == "InProgress":
             raise errors.Unavailable(
-                f"The work is still going on after {timeout} s.", hint="It continues on the server; wait again."
+                f"The work is still going on after {timeout} s.",
+                hint="It continues on the server; wait again.",
             )
         return self._finish(self._operation)
 

@@ -24,6 +24,7 @@ _FIRST_PATIENCE_S = 2.0
 _PATIENCE_S = 30.0
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
+Pairs = list[tuple[str, str | int | float | bool | None]]
 Content = bytes | Callable[[], Iterable[bytes]] | None
 
 
@@ -176,8 +177,8 @@ def segment(text: str) -> str:
     return quote(str(text), safe="")
 
 
-def _parameters(given: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
+def _parameters(given: Mapping[str, Any] | None) -> Pairs:
+    pairs: Pairs = []
     for key, value in (given or {}).items():
         for item in value if isinstance(value, list | tuple) else [value]:
             if item is not None:
@@ -193,7 +194,10 @@ def _error(response: httpx.Response, request_id: str) -> errors.ZaffreError:
     if not isinstance(problem, dict) or "detail" not in problem:
         text = re.sub(r"\s+", " ", response.text)[:300]
         error = errors.from_problem(
-            {"code": _CODES.get(response.status_code), "detail": f"HTTP {response.status_code}: {text}".rstrip(": ")}
+            {
+                "code": _CODES.get(response.status_code),
+                "detail": f"HTTP {response.status_code}: {text}".rstrip(": "),
+            }
         )
     else:
         if not isinstance(problem["detail"], str):
@@ -206,7 +210,9 @@ def _error(response: httpx.Response, request_id: str) -> errors.ZaffreError:
 def _violations(detail: Any) -> list[str]:
     items = detail if isinstance(detail, list) else [detail]
     return [
-        f"{'.'.join(map(str, item.get('loc', ())))}: {item.get('msg', item)}" if isinstance(item, dict) else str(item)
+        f"{'.'.join(map(str, item.get('loc', ())))}: {item.get('msg', item)}"
+        if isinstance(item, dict)
+        else str(item)
         for item in items
     ]
 

@@ -1,0 +1,23 @@
+"""`ml_client.data`: data assets."""
+
+from typing import Any
+
+from zaffre.contracts import data
+from zaffre.sdk import assets, operations
+
+
+class DataOperations(assets.AssetOperations[data.Data]):
+    """Operations on data assets."""
+
+    KIND = "data"
+    COLLECTION = "data"
+
+    def import_data(self, data_import: Any, **_: Any) -> None:
+        """Importing from databases comes later: always raises Unsupported."""
+        raise operations.later(
+            "Importing data from a database or file system", "Register a local path instead."
+        )
+
+    def mount(self, path: str, **_: Any) -> None:
+        """Mounting comes later: always raises Unsupported."""
+        raise operations.later("Mounting data", "Download it instead: `ml_client.data.download(...)`.")
