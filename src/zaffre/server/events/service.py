@@ -41,13 +41,13 @@ def append(uow: db.UnitOfWork, actor: Actor, event: catalogue.Event, *, workspac
         {
             "id": uuid.uuid4().hex,
             "time": clock.now(),
-            "type": type(event).__name__,
+            "type": event.type_name(),
             "workspace": workspace,
             "subject": subject,
             "actor": actor.name,
             "reason": actor.reason,
             "request_id": actor.request_id,
-            "data": catalogue.to_data(event),
+            "data": event.model_dump(mode="json"),
         },
     )
     uow.touch(TOPIC)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zaffre.contracts import events as catalogue
+from zaffre.core import clock
 
 Node = tuple[str, dict[str, Any]]
 Edge = tuple[str, str, str]
@@ -20,7 +21,7 @@ def read(envelope: catalogue.Envelope) -> Facts:
 
 
 def _cause(envelope: catalogue.Envelope) -> dict[str, Any]:
-    return {"by": envelope.actor, "reason": envelope.reason, "at": envelope.to_wire()["time"]}
+    return {"by": envelope.actor, "reason": envelope.reason, "at": clock.isoformat(envelope.time)}
 
 
 def _registered(plural: str) -> Callable[[catalogue.Envelope, Any], Facts]:
@@ -69,12 +70,12 @@ def _revised(envelope: catalogue.Envelope, event: catalogue.DeploymentRevised) -
 
 
 def _ready(envelope: catalogue.Envelope, event: catalogue.DeploymentReady) -> Facts:
-    return [(f"revisions/{event.revision}", {"ready_at": envelope.to_wire()["time"]})], []
+    return [(f"revisions/{event.revision}", {"ready_at": clock.isoformat(envelope.time)})], []
 
 
 def _failed(envelope: catalogue.Envelope, event: catalogue.DeploymentFailed) -> Facts:
     return [
-        (f"revisions/{event.revision}", {"failed_at": envelope.to_wire()["time"], "cause": event.cause})
+        (f"revisions/{event.revision}", {"failed_at": clock.isoformat(envelope.time), "cause": event.cause})
     ], []
 
 

@@ -17,7 +17,7 @@ def tell(database, *events):
                 workspace="w",
                 subject="",
                 actor="ann",
-                data=catalogue.to_data(event),
+                data=event.model_dump(mode="json"),
                 reason="why",
             )
             lineage.record(uow, envelope)
