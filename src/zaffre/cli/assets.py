@@ -21,7 +21,9 @@ def _hang_reading(noun: grammar.Noun, what: str, operations: Operations) -> None
         return operations(session).get(given.name, given.version, given.label)
 
     show.__doc__ = f"Show one version of a {what}; the latest unless a version or label is given."
-    noun.verb("show", options.name(what, required=True), options.version(), options.LABEL, options.REGISTRY)(show)
+    noun.verb("show", options.name(what, required=True), options.version(), options.LABEL, options.REGISTRY)(
+        show
+    )
 
 
 def _hang_archiving(noun: grammar.Noun, what: str, operations: Operations) -> None:
@@ -68,6 +70,10 @@ def listing(operations: Any, given: grammar.Given, **filters: Any) -> list[Any]:
     wanted = {key: value for key, value in filters.items() if value is not None}
     return list(
         operations.list(
-            given.name, list_view_type=entities.view(given), tags=tags, max_results=given.max_results, **wanted
+            given.name,
+            list_view_type=entities.view(given),
+            tags=tags,
+            max_results=given.max_results,
+            **wanted,
         )
     )

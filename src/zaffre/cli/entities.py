@@ -7,7 +7,12 @@ from typing import Any
 from zaffre.cli import grammar, patches
 from zaffre.core import errors, names
 
-_VIEWS = {(False, False): "ActiveOnly", (True, False): "ArchivedOnly", (False, True): "All", (True, True): "All"}
+_VIEWS = {
+    (False, False): "ActiveOnly",
+    (True, False): "ArchivedOnly",
+    (False, True): "All",
+    (True, True): "All",
+}
 
 
 def load(kind: str, given: grammar.Given, flags: Mapping[str, Any]) -> Any:

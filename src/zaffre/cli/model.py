@@ -5,7 +5,9 @@ from typing import Any
 from zaffre.cli import arguments, assets, entities, grammar, options, sessions
 from zaffre.core import errors
 
-noun = grammar.Noun("model", help="Models: register, search, download, alias, archive, delete.", later=["package"])
+noun = grammar.Noun(
+    "model", help="Models: register, search, download, alias, archive, delete.", later=["package"]
+)
 assets.hang(noun, "model", lambda session: session.client.models)
 
 _TYPE = grammar.option("--type", "-t", help="custom_model, mlflow_model or triton_model.")
@@ -51,9 +53,7 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     return made
 
 
-@noun.verb(
-    "list", options.name("model"), options.TAG, _STAGE, _TYPE, *options.ARCHIVED, options.REGISTRY
-)
+@noun.verb("list", options.name("model"), options.TAG, _STAGE, _TYPE, *options.ARCHIVED, options.REGISTRY)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the latest version of each model, or all versions of one; search by tags, type and stage."""
     return assets.listing(session.client.models, given, stage=given.stage, type=given.type)

@@ -31,10 +31,18 @@ LABEL = _option("--label", "-l", help="Label instead of a version: latest, or an
 DESCRIPTION = _option("--description", help="What it is, for people.")
 DESCRIPTION_D = _option("--description", "-d", help="What it is, for people.")
 TAGS = _option("--tags", takes="many", metavar="K=V ...", help="Tags, as key=value, separated by spaces.")
-TAG = _option("--tag", takes="many", metavar="K=V", help="Only those with this tag; may be repeated, all must fit.")
-SET = _option("--set", takes="many", metavar="A.B=C", help="Change a value of the file or thing; may be repeated.")
-ADD = _option("--add", takes="group", metavar="LIST VALUE", help="Add a value to a list, or key=value to a mapping.")
-REMOVE = _option("--remove", takes="group", metavar="PATH [INDEX]", help="Remove a key, or an item of a list.")
+TAG = _option(
+    "--tag", takes="many", metavar="K=V", help="Only those with this tag; may be repeated, all must fit."
+)
+SET = _option(
+    "--set", takes="many", metavar="A.B=C", help="Change a value of the file or thing; may be repeated."
+)
+ADD = _option(
+    "--add", takes="group", metavar="LIST VALUE", help="Add a value to a list, or key=value to a mapping."
+)
+REMOVE = _option(
+    "--remove", takes="group", metavar="PATH [INDEX]", help="Remove a key, or an item of a list."
+)
 FORCE_STRING = _option("--force-string", takes="none", help="Keep values of --set and --add as text.")
 DATASTORE = _option("--datastore", help="Accepted for files of az; Zaffre keeps bytes in one store.")
 NO_WAIT = _option("--no-wait", takes="none", help="Do not wait until the work is done.")
@@ -48,7 +56,9 @@ REGISTRY = _option("--registry-name", help="Not part of Zaffre yet.")
 MAX_RESULTS = _option("--max-results", "-r", type=click.IntRange(min=1), help="Print at most so many.")
 ARCHIVED_ONLY = _option("--archived-only", takes="none", help="List archived ones only.")
 INCLUDE_ARCHIVED = _option("--include-archived", takes="none", help="List archived ones too.")
-SKIP_VALIDATION = _option("--skip-validation", takes="none", help="Accepted for scripts of az; files are checked.")
+SKIP_VALIDATION = _option(
+    "--skip-validation", takes="none", help="Accepted for scripts of az; files are checked."
+)
 SHARE_NAME = _option("--share-with-name", help="Not part of Zaffre yet.")
 SHARE_VERSION = _option("--share-with-version", help="Not part of Zaffre yet.")
 

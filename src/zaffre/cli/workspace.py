@@ -22,7 +22,9 @@ _CLOUD = (
     grammar.option("--public-network-access", help="Kept as given: Enabled or Disabled."),
     grammar.option("--primary-user-assigned-identity", "-p", help="Kept as given."),
     grammar.option("--system-datastores-auth-mode", help="Kept as given."),
-    grammar.option("--update-dependent-resources", "-u", takes="none", help="Accepted; nothing depends on it."),
+    grammar.option(
+        "--update-dependent-resources", "-u", takes="none", help="Accepted; nothing depends on it."
+    ),
 )
 _KEPT = (
     "location", "display_name", "storage_account", "key_vault", "application_insights", "container_registry",

@@ -19,6 +19,7 @@ from zaffre.sdk import (
     online_endpoints,
     operations,
     pollers,
+    server,
     tokens,
     transport,
     workspaces,
@@ -157,6 +158,11 @@ class MLClient:
     def lineage(self) -> lineage.LineageOperations:
         """What answers were made of."""
         return lineage.LineageOperations(self._scope)
+
+    @property
+    def server(self) -> server.ServerOperations:
+        """The server itself."""
+        return server.ServerOperations(self._scope)
 
     def __getattr__(self, name: str) -> Any:
         if name in _LATER:
