@@ -113,7 +113,12 @@ def table(body: Any) -> str:
 
 def _table_row(row: Any) -> dict[str, Any]:
     if isinstance(row, dict):
-        return {key: value for key, value in row.items() if not isinstance(value, dict | list)}
+        flat = {key: value for key, value in row.items() if not isinstance(value, dict | list)}
+        if isinstance(row, OrderedDict) or "name" not in flat:
+            return flat
+        # Names first; the id says the same in more words.
+        first = {key: flat[key] for key in ("name", "version", "endpoint_name") if key in flat}
+        return {**first, **{key: value for key, value in flat.items() if key != "id"}}
     if isinstance(row, list):
         return {f"Column{at}": value for at, value in enumerate(row, 1) if not isinstance(value, dict | list)}
     return {"Result": row}

@@ -128,6 +128,7 @@ class TokenCreated(Event):
 
     token_id: str
     name: str
+    grants: list[str] = []
 
 
 class TokenRevoked(Event):

@@ -61,8 +61,12 @@ def find(
     address = url or given.get("ZAFFRE_URL")
     source = "argument" if url else "ZAFFRE_URL"
     document = read_server_file(folder)
-    if not address:
-        address, source = (document or {}).get("url"), str(folder / "server.json")
+    if not address and document is not None:
+        if document.get("pid", 0) is None:
+            raise errors.Unavailable(
+                f"The Zaffre server of {folder} is stopped.", hint="Start it: `zaffre server start`."
+            )
+        address, source = document.get("url"), str(folder / "server.json")
     if not address:
         raise errors.Unavailable(
             "No Zaffre server is configured.",

@@ -95,12 +95,32 @@ class OnlineEndpointOperations:
             raise errors.Unavailable(
                 f"endpoints/{endpoint_name} has no address yet.", hint="Wait until it is provisioned."
             )
-        headers = {"content-type": "application/json"}
-        if endpoint.auth_mode == "key":
-            headers["authorization"] = f"Bearer {self.get_keys(endpoint_name).primary_key}"
+        headers = {"content-type": "application/json", **self._key(endpoint)}
         if deployment_name:
             headers["azureml-model-deployment"] = deployment_name
         return _score(address, _payload(request_file, input_data), headers)
+
+    def sample_request(self, endpoint_name: str) -> Any:
+        """A body that the endpoint takes, as its own description (swagger.json) gives it; None when it gives none."""
+        endpoint = self.get(endpoint_name)
+        address = endpoint.status.openapi_uri if endpoint.status else None
+        if not address:
+            return None
+        headers = self._key(endpoint)
+        try:
+            response = httpx.get(address, headers=headers, timeout=10)
+            described = response.json() if response.is_success else {}
+        except (httpx.TransportError, ValueError):
+            return None
+        if not isinstance(described, dict):
+            return None
+        schema = described.get("definitions", {}).get("ServiceInput", {})
+        return schema.get("example") or None if isinstance(schema, dict) else None
+
+    def _key(self, endpoint: online_endpoint.OnlineEndpoint) -> dict[str, str]:
+        if endpoint.auth_mode != "key":
+            return {}
+        return {"authorization": f"Bearer {self.get_keys(str(endpoint.name)).primary_key}"}
 
     def _path(self, name: str, *more: str) -> str:
         return self._scope.path("online-endpoints", name, *more)
