@@ -109,9 +109,10 @@ class Vocabulary:
             return True
         return word[:2] in self._by_name and self._looks_like_option(word)
 
-    @staticmethod
-    def _looks_like_option(word: str) -> bool:
-        return len(word) > 1 and word[0] == "-" and not _NEGATIVE.fullmatch(word) and " " not in word
+    def _looks_like_option(self, word: str) -> bool:
+        if len(word) < 2 or word[0] != "-" or _NEGATIVE.fullmatch(word):
+            return False
+        return " " not in word or word[:2] in self._by_name or word.startswith("--")
 
     def _unknown(self, word: str) -> errors.Invalid:
         close = nearest(word, self._by_name)

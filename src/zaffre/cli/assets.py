@@ -54,22 +54,23 @@ def _hang_archiving(noun: grammar.Noun, what: str, operations: Operations) -> No
     noun.verb("share", options.name(what, required=True), options.version(required=True), *shared)(share)
 
 
-def update(operations: Any, given: grammar.Given, flags: dict[str, Any]) -> Any:
+def update(session: sessions.Session, of: Operations, given: grammar.Given, flags: dict[str, Any]) -> Any:
     """Reads a version, changes it and sends it back. Raises Invalid without a version or label."""
     entities.refuse_registry(given)
     if given.version is None and given.label is None:
         raise errors.Invalid("Which version? None was given.", hint="Add --version, or --label latest.")
+    operations = of(session)
     entity = operations.get(given.name, given.version, given.label)
     return operations.create_or_update(entities.patched(entity, given, flags))
 
 
-def listing(operations: Any, given: grammar.Given, **filters: Any) -> list[Any]:
+def listing(session: sessions.Session, of: Operations, given: grammar.Given, **filters: Any) -> list[Any]:
     """What `list` prints: the latest of each name, or all versions of one."""
     entities.refuse_registry(given)
     tags = arguments.pairs(given.tag, option="--tag")
     wanted = {key: value for key, value in filters.items() if value is not None}
     return list(
-        operations.list(
+        of(session).list(
             given.name,
             list_view_type=entities.view(given),
             tags=tags,

@@ -9,7 +9,13 @@ noun = grammar.Noun(
     help="Data assets: files, folders and tables by version.",
     later=["import", "mount", "list-materialization-status"],
 )
-assets.hang(noun, "data asset", lambda session: session.client.data)
+
+
+def _operations(session: sessions.Session) -> Any:
+    return session.client.data
+
+
+assets.hang(noun, "data asset", _operations)
 
 
 @noun.verb(
@@ -44,7 +50,7 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
 @noun.verb("list", options.name("data asset"), options.TAG, *options.ARCHIVED, options.REGISTRY)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the latest version of each data asset, or all versions of one."""
-    return assets.listing(session.client.data, given)
+    return assets.listing(session, _operations, given)
 
 
 @noun.verb(
@@ -58,7 +64,7 @@ def list_(session: sessions.Session, given: grammar.Given) -> Any:
 )
 def update(session: sessions.Session, given: grammar.Given) -> Any:
     """Change tags or description, or add properties; the files of a version never change."""
-    return assets.update(session.client.data, given, {})
+    return assets.update(session, _operations, given, {})
 
 
 @noun.verb(

@@ -164,7 +164,8 @@ def endpoint_name_of(name: str) -> str:
 def _report(session: sessions.Session, given: grammar.Given, endpoint_name: str, deployment: Any) -> Any:
     """Where it is, where its key is, and a line that asks it."""
     operations = session.client.online_endpoints
-    address = operations.get(endpoint_name).status.scoring_uri
+    status = operations.get(endpoint_name).status
+    address = status.scoring_uri if status else None
     key_words = [
         "zaffre",
         "online-endpoint",

@@ -6,7 +6,13 @@ from zaffre.cli import arguments, assets, entities, grammar, options, sessions
 from zaffre.core import errors
 
 noun = grammar.Noun("environment", help="Environments: what must be installed for code to run.")
-assets.hang(noun, "environment", lambda session: session.client.environments)
+
+
+def _operations(session: sessions.Session) -> Any:
+    return session.client.environments
+
+
+assets.hang(noun, "environment", _operations)
 
 
 @noun.verb(
@@ -64,7 +70,7 @@ def _clone(session: sessions.Session, given: grammar.Given, source: str, tags: d
 @noun.verb("list", options.name("environment"), options.TAG, *options.ARCHIVED, options.REGISTRY)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the latest version of each environment, or all versions of one."""
-    return assets.listing(session.client.environments, given)
+    return assets.listing(session, _operations, given)
 
 
 @noun.verb(
@@ -78,7 +84,7 @@ def list_(session: sessions.Session, given: grammar.Given) -> Any:
 )
 def update(session: sessions.Session, given: grammar.Given) -> Any:
     """Change tags or description; what a version installs never changes."""
-    return assets.update(session.client.environments, given, {})
+    return assets.update(session, _operations, given, {})
 
 
 @noun.verb("deployments", options.name("environment", required=True), options.version())

@@ -8,7 +8,13 @@ from zaffre.core import errors
 noun = grammar.Noun(
     "model", help="Models: register, search, download, alias, archive, delete.", later=["package"]
 )
-assets.hang(noun, "model", lambda session: session.client.models)
+
+
+def _operations(session: sessions.Session) -> Any:
+    return session.client.models
+
+
+assets.hang(noun, "model", _operations)
 
 _TYPE = grammar.option("--type", "-t", help="custom_model, mlflow_model or triton_model.")
 _STAGE = grammar.option("--stage", "-s", help="Stage, for example Development or Production.")
@@ -56,7 +62,7 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
 @noun.verb("list", options.name("model"), options.TAG, _STAGE, _TYPE, *options.ARCHIVED, options.REGISTRY)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the latest version of each model, or all versions of one; search by tags, type and stage."""
-    return assets.listing(session.client.models, given, stage=given.stage, type=given.type)
+    return assets.listing(session, _operations, given, stage=given.stage, type=given.type)
 
 
 @noun.verb(
@@ -71,7 +77,7 @@ def list_(session: sessions.Session, given: grammar.Given) -> Any:
 )
 def update(session: sessions.Session, given: grammar.Given) -> Any:
     """Change tags, description, stage, or add properties; the files of a version never change."""
-    return assets.update(session.client.models, given, {"stage": given.stage})
+    return assets.update(session, _operations, given, {"stage": given.stage})
 
 
 @noun.verb(

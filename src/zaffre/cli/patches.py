@@ -11,7 +11,7 @@ from typing import Any
 
 from zaffre.core import errors
 
-_STEP = re.compile(r'"([^"]*)"|\[([^\]]*)\]|([^.\[\]"]+)|(\.)')
+_STEP = re.compile(r'(?:^|\.)(?:"([^"]*)"|([^.\[\]"]+))|\[([^\]]*)\]')
 
 
 def apply(
@@ -58,10 +58,10 @@ def steps(path: str) -> list[str | int | tuple[str, str]]:
         if match.start() != position:
             break
         position = match.end()
-        if match[1] is not None or match[3] is not None:
-            found.append(match[1] if match[1] is not None else match[3])
-        elif match[2] is not None:
-            found.append(_bracket(match[2], path))
+        if match[3] is not None:
+            found.append(_bracket(match[3], path))
+        else:
+            found.append(match[1] if match[1] is not None else match[2])
     if not found or position != len(path):
         raise errors.Invalid(f"{path!r} is not a path.", hint="Write key.subkey, or list[0].key.")
     return found
