@@ -8,6 +8,7 @@ import fastapi
 from zaffre.core import settings
 from zaffre.server import db
 from zaffre.server.access import workspaces
+from zaffre.server.artifacts import service as artifacts
 
 
 @dataclasses.dataclass
@@ -16,6 +17,7 @@ class Context:
 
     settings: settings.Settings
     database: db.Database
+    blobs: artifacts.Room
     occupants: tuple[workspaces.Occupants, ...] = ()
 
 
