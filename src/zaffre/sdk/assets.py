@@ -20,9 +20,7 @@ class AssetOperations(Generic[Asset]):
     def __init__(self, scope: operations.Scope) -> None:
         self._scope = scope
 
-    def create_or_update(self, asset: Asset) -> Asset:
-        """Registers the next version, or the one that is named; for a version that exists, tags, description and
-        properties are updated. Raises Conflict when its content is another."""
+    def _create_or_update(self, asset: Asset) -> Asset:
         if not asset.name:
             raise errors.Invalid(f"The {self.KIND} has no name.", hint="Give it one: name.")
         body = self._scope.bundled(asset)
@@ -92,7 +90,7 @@ class AssetOperations(Generic[Asset]):
             listener=self._scope.listener,
         )
 
-    def share(self, *_: Any, **__: Any) -> None:
+    def share(self, name: str, version: str, **_: Any) -> None:
         """Sharing with a registry comes later: always raises Unsupported."""
         raise operations.later(f"Sharing a {self.KIND} with a registry")
 

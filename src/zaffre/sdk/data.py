@@ -12,6 +12,11 @@ class DataOperations(assets.AssetOperations[data.Data]):
     KIND = "data"
     COLLECTION = "data"
 
+    def create_or_update(self, data: data.Data) -> data.Data:
+        """Registers the next version, or the one that is named; for a version that exists, tags, description and
+        properties are updated. Raises Conflict when its content is another."""
+        return self._create_or_update(data)
+
     def import_data(self, data_import: Any, **_: Any) -> None:
         """Importing from databases comes later: always raises Unsupported."""
         raise operations.later(

@@ -16,6 +16,11 @@ class EnvironmentOperations(assets.AssetOperations[environment.Environment]):
     KIND = "environment"
     COLLECTION = "environments"
 
+    def create_or_update(self, environment: environment.Environment) -> environment.Environment:
+        """Registers the next version, or the one that is named; for a version that exists, tags, description and
+        properties are updated. Raises Conflict when its content is another."""
+        return self._create_or_update(environment)
+
     def clone(
         self, source: str, name: str, *, version: str | None = None, changes: dict[str, Any] | None = None
     ) -> environment.Environment:

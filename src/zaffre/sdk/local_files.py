@@ -169,6 +169,7 @@ def _demand_inside(link: Path, inside: Path) -> None:
 
 
 def _local_file(name: str, path: Path) -> LocalFile:
+    manifests.check_name(name)
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
         raise errors.Invalid(

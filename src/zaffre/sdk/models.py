@@ -13,6 +13,11 @@ class ModelOperations(assets.AssetOperations[model.Model]):
     KIND = "model"
     COLLECTION = "models"
 
+    def create_or_update(self, model: model.Model) -> model.Model:
+        """Registers the next version, or the one that is named; for a version that exists, tags, description and
+        properties are updated. Raises Conflict when its content is another."""
+        return self._create_or_update(model)
+
     def list(
         self,
         name: str | None = None,

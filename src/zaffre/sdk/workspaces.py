@@ -33,7 +33,9 @@ class WorkspaceOperations:
             )
         )
 
-    def begin_create(self, workspace: workspace.Workspace, **_: Any) -> pollers.Poller[workspace.Workspace]:
+    def begin_create(
+        self, workspace: workspace.Workspace, update_dependent_resources: bool = False, **_: Any
+    ) -> pollers.Poller[workspace.Workspace]:
         """Makes a workspace; resource group and subscription are the client's unless it names its own."""
         body = workspace.to_wire()
         for key, value in (
