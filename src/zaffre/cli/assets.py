@@ -61,7 +61,12 @@ def update(session: sessions.Session, of: Operations, given: grammar.Given, flag
         raise errors.Invalid("Which version? None was given.", hint="Add --version, or --label latest.")
     operations = of(session)
     entity = operations.get(given.name, given.version, given.label)
-    return operations.create_or_update(entities.patched(entity, given, flags))
+    before, after = entity.to_dict(status=False), entities.patched(entity, given, flags).to_dict(status=False)
+    empty = {"tags": {}, "properties": {}}
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return operations.update(
+        given.name, entity.version, {key: after.get(key, empty.get(key)) for key in keys}
+    )
 
 
 def listing(session: sessions.Session, of: Operations, given: grammar.Given, **filters: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from zaffre.cli import entities, grammar, online_deployment, options, sessions
+from zaffre.cli import entities, grammar, options, sessions
 from zaffre.core import errors, names
 
 SCRIPT = "score.py"
@@ -35,9 +35,9 @@ def deploy(session: sessions.Session, given: grammar.Given) -> Any:
     deployment = _deployment(given, source, model, endpoint_name)
     session.say(f"deploying models/{model.name}:{model.version} as {endpoint_name}/{deployment.name}")
     client = session.client
-    made = session.wait(client.online_deployments.begin_create_or_update(deployment))
-    if given.all_traffic or not any(endpoint.traffic.values()):
-        online_deployment.give_all_traffic(session, endpoint_name, str(deployment.name))
+    all_traffic = bool(given.all_traffic) or not any(endpoint.traffic.values())
+    poller = client.online_deployments.begin_create_or_update(deployment, all_traffic=all_traffic)
+    made = session.wait(poller)
     return _report(session, given, endpoint_name, made)
 
 

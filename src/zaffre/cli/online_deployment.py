@@ -35,32 +35,14 @@ _NAMED = (options.name("deployment", required=True), options.endpoint_name(requi
 def create(session: sessions.Session, given: grammar.Given) -> Any:
     """Deploy a model behind an endpoint; it gets no traffic unless --all-traffic is given."""
     entities.refuse_local(given)
-    if given.all_traffic and given.no_wait:
-        raise errors.Invalid(
-            "--all-traffic and --no-wait exclude each other.",
-            hint="Wait, or give traffic later: `zaffre online-endpoint update --traffic`.",
-        )
     flags = {"name": given.name, "endpoint_name": given.endpoint_name}
     deployment = entities.load("online-deployment", given, flags)
-    made = session.wait(
-        session.client.online_deployments.begin_create_or_update(deployment), no_wait=given.no_wait
+    poller = session.client.online_deployments.begin_create_or_update(
+        deployment, all_traffic=bool(given.all_traffic)
     )
-    if given.all_traffic:
-        give_all_traffic(session, deployment.endpoint_name, deployment.name)
-        made = session.client.online_deployments.get(deployment.name, deployment.endpoint_name)
+    made = session.wait(poller, no_wait=given.no_wait)
     _tell_web(session, given, deployment.endpoint_name)
     return made
-
-
-def give_all_traffic(session: sessions.Session, endpoint_name: str, deployment_name: str) -> None:
-    """Every request of the endpoint goes to one deployment; nothing is mirrored to it any more."""
-    operations = session.client.online_endpoints
-    endpoint = operations.get(endpoint_name)
-    endpoint.traffic = {deployment_name: 100}
-    endpoint.mirror_traffic = {
-        name: share for name, share in endpoint.mirror_traffic.items() if name != deployment_name
-    }
-    session.wait(operations.begin_create_or_update(endpoint))
 
 
 @noun.verb("show", *_NAMED, options.LOCAL, options.WEB)

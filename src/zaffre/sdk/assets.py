@@ -25,9 +25,17 @@ class AssetOperations(Generic[Asset]):
             raise errors.Invalid(f"The {self.KIND} has no name.", hint="Give it one: name.")
         body = self._scope.bundled(asset)
         if asset.version is None:
-            answer = self._scope.wire.send("POST", self._versions(asset.name), body=body)
-        else:
-            answer = self._scope.wire.send("PUT", self._version(asset.name, asset.version), body=body)
+            return self._read(self._scope.wire.send("POST", self._versions(asset.name), body=body).json())
+        answer = self._scope.wire.send("PUT", self._version(asset.name, asset.version), body=body)
+        found = answer.json()
+        changes = {key: body[key] for key in _CHANGEABLE if key in body and body[key] != found.get(key)}
+        if answer.status_code == 200 and changes:
+            return self.update(asset.name, asset.version, changes)
+        return self._read(found)
+
+    def update(self, name: str, version: str, changes: Mapping[str, Any]) -> Asset:
+        """Changes tags (as a whole), description or stage of a version, or adds properties; nothing else ever changes."""
+        answer = self._scope.wire.send("PATCH", self._version(name, version), body=dict(changes))
         return self._read(answer.json())
 
     def get(self, name: str, version: str | None = None, label: str | None = None) -> Asset:
@@ -114,4 +122,5 @@ class AssetOperations(Generic[Asset]):
         return asset
 
 
+_CHANGEABLE = ("tags", "properties", "description", "stage")
 _ARCHIVED = {"activeonly": "exclude", "archivedonly": "only", "all": "include"}

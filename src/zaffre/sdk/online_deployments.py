@@ -22,16 +22,21 @@ class OnlineDeploymentOperations:
         *,
         local: bool = False,
         vscode_debug: bool = False,
+        all_traffic: bool = False,
         **_: Any,
     ) -> pollers.Poller[Deployment]:
-        """Makes a deployment or a new revision of it; the old revision serves until the new one is ready."""
+        """Makes a deployment or a new revision of it; the old revision serves until the new one is ready.
+
+        With `all_traffic` it gets every request of the endpoint as soon as it is ready.
+        """
         _refuse_local(local or vscode_debug)
         name, endpoint = deployment.name, deployment.endpoint_name
         if not name or not endpoint:
             lacks = "name" if not name else "endpoint_name"
             raise errors.Invalid(f"The deployment has no {lacks}.", hint=f"Give it one: {lacks}.")
         body = self._scope.bundled(deployment)
-        response = self._scope.wire.send("PUT", self._path(endpoint, name), body=body)
+        parameters = {"all_traffic": True} if all_traffic else None
+        response = self._scope.wire.send("PUT", self._path(endpoint, name), body=body, parameters=parameters)
         return self._scope.poller(response, lambda _: self.get(name, endpoint))
 
     def get(self, name: str, endpoint_name: str, *, local: bool | None = False) -> Deployment:
