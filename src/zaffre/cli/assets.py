@@ -62,7 +62,7 @@ def update(session: sessions.Session, of: Operations, given: grammar.Given, flag
     operations = of(session)
     entity = operations.get(given.name, given.version, given.label)
     before, after = entity.to_dict(status=False), entities.patched(entity, given, flags).to_dict(status=False)
-    empty = {"tags": {}, "properties": {}}
+    empty: dict[str, Any] = {"tags": {}, "properties": {}}
     keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     return operations.update(
         given.name, entity.version, {key: after.get(key, empty.get(key)) for key in keys}
