@@ -8,6 +8,7 @@ import fastapi
 import zaffre
 from zaffre.core import settings
 from zaffre.server import db
+from zaffre.server.access import authentication
 from zaffre.server.api import app as face
 from zaffre.server.api import artifacts as artifacts_routes
 from zaffre.server.api import audit, context, lineage, operations, tokens, workspaces
@@ -67,6 +68,11 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
     """Everything that `serve` starts."""
     database = open_database(configured, home)
     first_start.ensure(database, home)
-    parts = context.Context(settings=configured, database=database, blobs=open_blobs(configured, home))
+    parts = context.Context(
+        settings=configured,
+        database=database,
+        authenticator=authentication.Authenticator(database),
+        blobs=open_blobs(configured, home),
+    )
     application = face.build(parts, ROUTERS, version=zaffre.__version__)
     return Parts(context=parts, app=application, workers=[relay.build(database)])
