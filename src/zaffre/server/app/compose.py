@@ -10,8 +10,18 @@ from zaffre.core import settings
 from zaffre.server import db
 from zaffre.server.access import authentication
 from zaffre.server.api import app as face
-from zaffre.server.api import artifacts as artifacts_routes
-from zaffre.server.api import audit, context, lineage, operations, tokens, workspaces
+from zaffre.server.api import artifacts as artifact_routes
+from zaffre.server.api import (
+    audit,
+    context,
+    data,
+    environments,
+    lineage,
+    models,
+    operations,
+    tokens,
+    workspaces,
+)  # fmt: skip
 from zaffre.server.app import first_start, tables
 from zaffre.server.app import home as homes
 from zaffre.server.artifacts import backends, uploads
@@ -19,7 +29,17 @@ from zaffre.server.artifacts import service as artifacts
 from zaffre.server.db import schema
 from zaffre.server.workers import loop, relay
 
-ROUTERS = (workspaces.router, tokens.router, audit.router, lineage.router, operations.router, artifacts_routes.router)
+ROUTERS = (
+    workspaces.router,
+    tokens.router,
+    audit.router,
+    lineage.router,
+    operations.router,
+    artifact_routes.router,
+    models.router,
+    data.router,
+    environments.router,
+)
 
 
 @dataclasses.dataclass

@@ -34,6 +34,24 @@ class Missing:
     received: int
 
 
+@dataclasses.dataclass(frozen=True)
+class File:
+    """One file of a tree."""
+
+    path: str
+    size: int
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """What an address points at: a tree, and its files there."""
+
+    tree_id: int
+    digest: str
+    files: tuple[File, ...]
+
+
 def missing(uow: db.UnitOfWork, caller: callers.Caller, room: Room, digests: Sequence[str]) -> list[Missing]:
     """Which of these contents must be uploaded. The others are safe from collection for the grace period."""
     _require_somewhere(caller, "artifacts/write")
@@ -103,21 +121,25 @@ def tree(uow: db.UnitOfWork, caller: callers.Caller, workspace: str, digest: str
     return _manifest(store.files(uow, row.id))
 
 
-def hold(uow: db.UnitOfWork, workspace: str, address: str, holder: str) -> list[manifests.FileEntry]:
-    """Let `holder` (`models/churn:3`) keep a tree from collection; returns the files at the address.
+def find(uow: db.UnitOfWork, workspace: str, address: str) -> Place:
+    """The files at an address, safe from collection until this transaction ends. For rooms above, which authorise.
 
-    For rooms above, which authorise. Raises Invalid when the address is none, NotFound when there is no such tree or
-    nothing in it at that path.
+    Raises Invalid when the address is none, NotFound when there is no such tree, or nothing in it at that path.
     """
-    place = manifests.parse_address(address)
-    tree_id = store.lock_tree(uow, workspace, place.digest)
+    wanted = manifests.parse_address(address)
+    tree_id = store.lock_tree(uow, workspace, wanted.digest)
     if tree_id is None:
-        raise _no_tree(place.digest)
-    found = _entries(store.files(uow, tree_id, place.path))
-    if not found and place.path:
-        raise errors.NotFound(f"The tree {place.digest} has no file or folder {place.path!r}.")
-    store.hold(uow, tree_id, holder)
-    return found
+        raise _no_tree(wanted.digest)
+    found = store.files(uow, tree_id, wanted.path)
+    if not found and wanted.path:
+        raise errors.NotFound(f"The tree {wanted.digest} has no file or folder {wanted.path!r}.")
+    files = tuple(File(row.path, row.size, row.digest) for row in found)
+    return Place(tree_id=tree_id, digest=wanted.digest, files=files)
+
+
+def hold(uow: db.UnitOfWork, place: Place, holder: str) -> None:
+    """Let `holder` (`models/churn:3`, `revisions/r12ab`) keep a tree from collection until it is released."""
+    store.hold(uow, place.tree_id, holder)
 
 
 def release(uow: db.UnitOfWork, workspace: str, holder: str) -> None:

@@ -36,7 +36,7 @@ def test_what_nobody_holds_goes_and_what_is_held_stays(database, room, ann, root
     lost = plant(ann, {"a": b"lost", "b": b"shared"})
     stray = put(ann, b"stray")
     with database.write() as uow:
-        service.hold(uow, "default", manifests.address(kept.digest), "models/m:1")
+        service.hold(uow, service.find(uow, "default", manifests.address(kept.digest)), "models/m:1")
     later()
     lost_digest = hashlib.sha256(b"lost").hexdigest()
     dry = collection.collect(database, root, room, dry_run=True)
@@ -55,7 +55,7 @@ def test_a_released_tree_goes_with_its_last_holder(database, room, ann, root, pl
     manifest = plant(ann, {"a": b"bytes"})
     with database.write() as uow:
         for holder in ("models/m:1", "revisions/r1"):
-            service.hold(uow, "default", manifests.address(manifest.digest), holder)
+            service.hold(uow, service.find(uow, "default", manifests.address(manifest.digest)), holder)
         service.release(uow, "default", "models/m:1")
     later()
     assert collection.collect(database, root, room).trees == []
@@ -134,7 +134,7 @@ def test_a_registration_that_meets_collection_wins_or_is_told(
     other = db.Database(database_url)
     try:
         with other.write() as uow:
-            service.hold(uow, "default", manifests.address(manifest.digest), "models/m:1")
+            service.hold(uow, service.find(uow, "default", manifests.address(manifest.digest)), "models/m:1")
             collector = threading.Thread(target=collection.collect, args=(database, root, room))
             collector.start()
             time.sleep(0.3)  # long enough for a collector that does not wait to do harm

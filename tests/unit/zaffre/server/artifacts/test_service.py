@@ -96,16 +96,16 @@ def test_equal_bytes_are_kept_once(room, ann, put):
     assert kept[0].stat().st_mode & 0o777 == 0o444
 
 
-def test_a_hold_gives_the_files_at_the_address(database, ann, plant):
+def test_the_files_at_an_address_are_found(database, ann, plant):
     manifest = plant(ann, {"model/a": b"1", "model/b/c": b"2", "model.txt": b"3", "model0": b"4"})
     with database.write() as uow:
-        folder = service.hold(uow, "default", manifests.address(manifest.digest, "model"), "models/m:1")
-        assert [entry.path for entry in folder] == ["model/a", "model/b/c"]
-        one = service.hold(uow, "default", manifests.address(manifest.digest, "model.txt"), "models/m:2")
-        assert [entry.path for entry in one] == ["model.txt"]
+        folder = service.find(uow, "default", manifests.address(manifest.digest, "model"))
+        assert [entry.path for entry in folder.files] == ["model/a", "model/b/c"]
+        one = service.find(uow, "default", manifests.address(manifest.digest, "model.txt"))
+        assert [entry.path for entry in one.files] == ["model.txt"]
         with pytest.raises(errors.NotFound, match="no file or folder 'mod'"):
-            service.hold(uow, "default", manifests.address(manifest.digest, "mod"), "models/m:3")
+            service.find(uow, "default", manifests.address(manifest.digest, "mod"))
         with pytest.raises(errors.NotFound, match="no tree"):
-            service.hold(uow, "elsewhere", manifests.address(manifest.digest), "models/m:3")
+            service.find(uow, "elsewhere", manifests.address(manifest.digest))
         with pytest.raises(errors.Invalid, match="not the address"):
-            service.hold(uow, "default", "file:///etc/passwd", "models/m:3")
+            service.find(uow, "default", "file:///etc/passwd")
