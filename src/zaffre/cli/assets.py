@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zaffre.cli import arguments, entities, grammar, options, sessions
-from zaffre.core import errors
+from zaffre.core import clock, errors
 
 Operations = Callable[[sessions.Session], Any]
 
@@ -49,7 +49,14 @@ def _hang_archiving(noun: grammar.Noun, what: str, operations: Operations) -> No
     share.__doc__ = "Not part of Zaffre yet: share with a registry."
     noun.verb("archive", *params, changes=True)(archive)
     noun.verb("restore", *params, changes=True)(restore)
-    noun.verb("delete", options.name(what, required=True), options.version(required=True), options.YES, changes=True)(delete)  # fmt: skip
+    if noun.name != "data":
+        noun.verb(
+            "delete",
+            options.name(what, required=True),
+            options.version(required=True),
+            options.YES,
+            changes=True,
+        )(delete)
     shared = (options.SHARE_NAME, options.SHARE_VERSION, options.REGISTRY)
     noun.verb("share", options.name(what, required=True), options.version(required=True), *shared)(share)
 
@@ -73,7 +80,11 @@ def listing(session: sessions.Session, of: Operations, given: grammar.Given, **f
     """What `list` prints: the latest of each name, or all versions of one."""
     entities.refuse_registry(given)
     tags = arguments.pairs(given.tag, option="--tag")
-    wanted = {key: value for key, value in filters.items() if value is not None}
+    times = {
+        "created_after": _moment(given, "created_after"),
+        "created_before": _moment(given, "created_before"),
+    }
+    wanted = {key: value for key, value in {**filters, **times}.items() if value is not None}
     return list(
         of(session).list(
             given.name,
@@ -83,3 +94,16 @@ def listing(session: sessions.Session, of: Operations, given: grammar.Given, **f
             **wanted,
         )
     )
+
+
+def _moment(given: grammar.Given, name: str) -> str | None:
+    text: str | None = getattr(given, name)
+    if text is None:
+        return None
+    try:
+        return clock.isoformat(clock.parse(text))
+    except ValueError:
+        raise errors.Invalid(
+            f"--{name.replace('_', '-')}: {text!r} is not a moment.",
+            hint="Write 2026-11-20 or 2026-11-20T08:00.",
+        ) from None

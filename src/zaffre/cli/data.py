@@ -47,7 +47,7 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     return session.client.data.create_or_update(entities.load("data", given, flags))
 
 
-@noun.verb("list", options.name("data asset"), options.TAG, *options.ARCHIVED, options.REGISTRY)
+@noun.verb("list", options.name("data asset"), *options.LISTING)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the latest version of each data asset, or all versions of one."""
     return assets.listing(session, _operations, given)

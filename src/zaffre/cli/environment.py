@@ -67,7 +67,7 @@ def _clone(session: sessions.Session, given: grammar.Given, source: str, tags: d
     return session.client.environments.clone(source, given.name, version=given.version, changes=changes)
 
 
-@noun.verb("list", options.name("environment"), options.TAG, *options.ARCHIVED, options.REGISTRY)
+@noun.verb("list", options.name("environment"), *options.LISTING)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the latest version of each environment, or all versions of one."""
     return assets.listing(session, _operations, given)

@@ -59,7 +59,7 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     return made
 
 
-@noun.verb("list", options.name("model"), options.TAG, _STAGE, _TYPE, *options.ARCHIVED, options.REGISTRY)
+@noun.verb("list", options.name("model"), _STAGE, _TYPE, *options.LISTING)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the latest version of each model, or all versions of one; search by tags, type and stage."""
     return assets.listing(session, _operations, given, stage=given.stage, type=given.type)
@@ -117,6 +117,12 @@ def set_alias(session: sessions.Session, given: grammar.Given) -> Any:
 def list_aliases(session: sessions.Session, given: grammar.Given) -> Any:
     """List the aliases of a model."""
     return list(session.client.models.list_aliases(given.name))
+
+
+@alias.verb("history", options.name("model", required=True), _ALIAS)
+def alias_history(session: sessions.Session, given: grammar.Given) -> Any:
+    """Where an alias pointed, newest first, with who moved it and why."""
+    return list(session.client.models.list_alias_history(given.name, given.alias))
 
 
 @alias.verb("delete", options.name("model", required=True), _ALIAS, changes=True)

@@ -63,4 +63,8 @@ SHARE_NAME = _option("--share-with-name", help="Not part of Zaffre yet.")
 SHARE_VERSION = _option("--share-with-version", help="Not part of Zaffre yet.")
 
 UPDATES = (SET, ADD, REMOVE, FORCE_STRING)
-ARCHIVED = (ARCHIVED_ONLY, INCLUDE_ARCHIVED, MAX_RESULTS)
+CREATED_AFTER = _option(
+    "--created-after", metavar="TIME", help="Only those registered at or after this moment."
+)
+CREATED_BEFORE = _option("--created-before", metavar="TIME", help="Only those registered before this moment.")
+LISTING = (TAG, ARCHIVED_ONLY, INCLUDE_ARCHIVED, MAX_RESULTS, CREATED_AFTER, CREATED_BEFORE, REGISTRY)

@@ -43,13 +43,7 @@ class AssetOperations(Generic[Asset]):
         if version is not None and label is not None:
             raise errors.Invalid("Give either a version or a label, not both.")
         if version is None:
-            return self._read(
-                self._scope.wire.get(
-                    self._versions(name) + "/latest"
-                    if label in (None, "latest")
-                    else self._label(name, str(label))
-                )
-            )
+            version = f"@{label or names.LATEST}"
         return self._read(self._scope.wire.get(self._version(name, version)))
 
     def list(
@@ -71,11 +65,11 @@ class AssetOperations(Generic[Asset]):
 
     def archive(self, name: str, version: str | None = None, label: str | None = None, **_: Any) -> None:
         """Hides a version, or all of them; nothing is lost, and what uses it goes on."""
-        self._archive(name, version, label, "archive")
+        self._set_archived(name, version, label, archived=True)
 
     def restore(self, name: str, version: str | None = None, label: str | None = None, **_: Any) -> None:
         """Brings an archived version, or all of them, back into lists."""
-        self._archive(name, version, label, "restore")
+        self._set_archived(name, version, label, archived=False)
 
     def delete(self, name: str, version: str) -> None:
         """Removes a version for good. Raises InUse that names the deployments that use it."""
@@ -102,20 +96,40 @@ class AssetOperations(Generic[Asset]):
         """Sharing with a registry comes later: always raises Unsupported."""
         raise operations.later(f"Sharing a {self.KIND} with a registry")
 
-    def _archive(self, name: str, version: str | None, label: str | None, verb: str) -> None:
-        if label is not None:
-            version = self.get(name, label=label).version
+    def list_deployments(self, name: str, version: str | None = None) -> Sequence[dict[str, Any]]:
+        """Where all versions, or one, are deployed, and whether they are healthy there."""
+        versions = (
+            [version]
+            if version is not None
+            else [str(item.version) for item in self.list(name, list_view_type="All")]
+        )
+        found = []
+        for number in versions:
+            for user in paging.items(self._scope.wire, f"{self._version(name, number)}/users", str):
+                found.append({"asset": f"{self.COLLECTION}/{name}:{number}", **self._state_of(user)})
+        return found
+
+    def _state_of(self, user: str) -> dict[str, Any]:
+        """Who uses a version, with its state when it is a deployment."""
+        parts = user.split("/")
+        if len(parts) != 4 or parts[0] != "endpoints" or parts[2] != "deployments":
+            return {"user": user}
+        path = self._scope.path("online-endpoints", parts[1], "deployments", parts[3])
+        status = self._scope.wire.get(path).get("status", {})
+        keys = ("provisioning_state", "service_state", "traffic", "revision")
+        return {"endpoint": parts[1], "deployment": parts[3], **{key: status.get(key) for key in keys}}
+
+    def _set_archived(self, name: str, version: str | None, label: str | None, *, archived: bool) -> None:
+        if version is None and label is not None:
+            version = f"@{label}"
         place = self._scope.path(self.COLLECTION, name) if version is None else self._version(name, version)
-        self._scope.wire.send("POST", f"{place}/{verb}")
+        self._scope.wire.send("PATCH", place, body={"archived": archived})
 
     def _versions(self, name: str) -> str:
         return self._scope.path(self.COLLECTION, name, "versions")
 
     def _version(self, name: str, version: str) -> str:
         return self._scope.path(self.COLLECTION, name, "versions", str(version))
-
-    def _label(self, name: str, label: str) -> str:
-        return self._scope.path(self.COLLECTION, name, "labels", label)
 
     def _read(self, body: Any) -> Asset:
         asset: Asset = operations.entity(self.KIND, body)

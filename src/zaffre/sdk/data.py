@@ -3,6 +3,7 @@
 from typing import Any
 
 from zaffre.contracts import data
+from zaffre.core import errors
 from zaffre.sdk import assets, operations
 
 
@@ -16,6 +17,13 @@ class DataOperations(assets.AssetOperations[data.Data]):
         """Registers the next version, or the one that is named; for a version that exists, tags, description and
         properties are updated. Raises Conflict when its content is another."""
         return self._create_or_update(data)
+
+    def delete(self, name: str, version: str) -> None:
+        """What models were made from is never deleted: always raises Unsupported."""
+        raise errors.Unsupported(
+            "Data assets are not deleted, because models were made from them.",
+            hint="Archive the version instead.",
+        )
 
     def import_data(self, data_import: Any, **_: Any) -> None:
         """Importing from databases comes later: always raises Unsupported."""

@@ -1,13 +1,10 @@
 """`ml_client.environments`: environments, and new ones made from old."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from zaffre.contracts import environment
-from zaffre.core import names
-from zaffre.sdk import assets, paging
-
-_OWN = ("version", "status", "id")
+from zaffre.sdk import assets
 
 
 class EnvironmentOperations(assets.AssetOperations[environment.Environment]):
@@ -22,18 +19,12 @@ class EnvironmentOperations(assets.AssetOperations[environment.Environment]):
         return self._create_or_update(environment)
 
     def clone(
-        self, source: str, name: str, *, version: str | None = None, changes: dict[str, Any] | None = None
+        self, source: str, name: str, *, version: str | None = None, changes: Mapping[str, Any] | None = None
     ) -> environment.Environment:
-        """Registers a copy of `azureml:OLD:1` (or `OLD@latest`) under a new name, with `changes` laid over it."""
-        reference = names.parse_reference(source, kind="environments")
-        old = self.get(reference.name, reference.version, reference.label)
-        body = {key: item for key, item in old.to_dict(status=False).items() if key not in _OWN}
-        body = {**body, **(changes or {}), "name": name}
-        if version is not None:
-            body["version"] = version
-        return self.create_or_update(environment.Environment.from_body(body))
-
-    def list_deployments(self, name: str, version: str | None = None) -> Sequence[dict[str, Any]]:
-        """Which deployments use an environment, or one version of it, and whether they are healthy."""
-        parts = ("environments", name, *(("versions", version) if version else ()), "deployments")
-        return list(paging.items(self._scope.wire, self._scope.path(*parts), dict))
+        """Registers a copy of `azureml:OLD:1` (or `OLD@latest`) with its lock under a new name; `changes` may name
+        tags, description and properties of the copy."""
+        path = self._scope.path("environments", name, "clone")
+        made = self._read(
+            self._scope.wire.send("POST", path, body={"source": source, "version": version}).json()
+        )
+        return self.update(name, str(made.version), changes) if changes else made

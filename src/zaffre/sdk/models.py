@@ -60,11 +60,7 @@ class ModelOperations(assets.AssetOperations[model.Model]):
         """Every alias of a model and the version it points at."""
         return list(paging.items(self._scope.wire, self._scope.path("models", name, "aliases"), dict))
 
-    def list_deployments(self, name: str, version: str | None = None) -> Sequence[dict[str, Any]]:
-        """Where a model, or one version of it, is deployed, and whether it is healthy there."""
-        parts = (
-            ("models", name, "deployments")
-            if version is None
-            else ("models", name, "versions", version, "deployments")
-        )
-        return list(paging.items(self._scope.wire, self._scope.path(*parts), dict))
+    def list_alias_history(self, name: str, alias: str) -> Sequence[dict[str, Any]]:
+        """Where an alias pointed, newest first, with who moved it and why."""
+        path = self._scope.path("models", name, "aliases", alias, "history")
+        return list(paging.items(self._scope.wire, path, dict))
