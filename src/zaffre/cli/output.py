@@ -31,8 +31,8 @@ def render(body: Any, form: str, *, colour: bool = False) -> str:
 
 def plain(result: Any) -> Any:
     """Entities and lists of them as JSON-like values."""
-    if hasattr(result, "_to_dict"):
-        return plain(result._to_dict())
+    if hasattr(result, "to_dict"):
+        return _entity(result.to_dict())
     if isinstance(result, dict):
         return type(result)((str(key), plain(item)) for key, item in result.items())
     if isinstance(result, list | tuple):
@@ -42,6 +42,13 @@ def plain(result: Any) -> Any:
     if result is None or isinstance(result, str | int | float | bool):
         return result
     return str(result)
+
+
+def _entity(body: dict[str, Any]) -> dict[str, Any]:
+    """What a file would say first, what the server computed after it, on one level."""
+    status = body.pop("status", None) or {}
+    first = {key: body[key] for key in ("name", "version", "endpoint_name") if key in body}
+    return plain({**first, **body, **{key: item for key, item in status.items() if key not in body}})
 
 
 def search(body: Any, query: str | None) -> Any:
@@ -116,12 +123,18 @@ def _table_row(row: Any) -> dict[str, Any]:
         flat = {key: value for key, value in row.items() if not isinstance(value, dict | list)}
         if isinstance(row, OrderedDict) or "name" not in flat:
             return flat
-        # Names first; the id says the same in more words.
-        first = {key: flat[key] for key in ("name", "version", "endpoint_name") if key in flat}
-        return {**first, **{key: value for key, value in flat.items() if key != "id"}}
+        return {key: value for key, value in flat.items() if key not in _NOT_IN_TABLES}
     if isinstance(row, list):
         return {f"Column{at}": value for at, value in enumerate(row, 1) if not isinstance(value, dict | list)}
     return {"Result": row}
+
+
+# Of a named thing: what is long, or says again what another column says. Other formats and queries have them.
+_NOT_IN_TABLES = frozenset({
+    "id", "created_by", "modified_at", "modified_by", "manifest_digest", "latest_version", "path", "hbi_workspace",
+    "enable_data_isolation", "discovery_url", "mlflow_tracking_uri", "code_digest", "environment_lock_digest",
+    "openapi_uri", "app_insights_enabled", "environment_note",
+})  # fmt: skip
 
 
 def _table_cell(value: Any) -> str:
