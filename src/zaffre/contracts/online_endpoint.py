@@ -132,7 +132,13 @@ class ManagedOnlineEndpoint(OnlineEndpoint):
     public_network_access: Annotated[Literal["enabled", "disabled"] | None, values.LOWER] = None
 
 
+def _compute(text: str, info: pydantic.ValidationInfo) -> str:
+    if (info.context or {}).get("file") and not text.startswith(names.PREFIX):
+        raise ValueError(f"{text!r} lacks the prefix 'azureml:'")
+    return text
+
+
 class KubernetesOnlineEndpoint(OnlineEndpoint):
     """An endpoint on an attached Kubernetes cluster."""
 
-    compute: values.Text | None = None
+    compute: Annotated[values.Text, pydantic.AfterValidator(_compute)] | None = None

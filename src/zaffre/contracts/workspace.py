@@ -30,6 +30,7 @@ class Workspace(base.Entity):
     READ_ONLY: ClassVar[frozenset[str]] = frozenset({"id", "mlflow_tracking_uri", "$schema"})
     NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset({"subscription"})
 
+    tags: values.Texts = {}
     display_name: values.Text | None = None
     location: values.Text | None = None
     resource_group: values.Text | None = None

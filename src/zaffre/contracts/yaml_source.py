@@ -43,25 +43,30 @@ def read(source: str | os.PathLike[str] | IO[Any]) -> Document:
 
 def parse(text: str, *, name: str = "<text>") -> Document:
     """Read a text. Raises Invalid unless it is one mapping with distinct keys."""
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
-        lines = _check(node, name)
-        data = loader.construct_document(node) if node is not None else None
+        data, lines = _compose(text, name)
     except yaml.YAMLError as error:
         raise _syntax_error(error, text, name) from None
     except RecursionError:
         raise errors.Invalid(f"{name}: the YAML is nested too deeply.") from None
     except ValueError as error:  # such as the date 2024-13-45
         raise errors.Invalid(f"{name}: a value cannot be read: {error}.") from None
-    finally:
-        loader.dispose()
     if data is None:
         raise errors.Invalid(f"{name}: the file is empty.", hint="It must be a mapping of keys to values.")
     if not isinstance(data, dict):
         kind = "a list" if isinstance(data, list) else "a single value"
         raise errors.Invalid(f"{name}: the file is {kind}.", hint="It must be a mapping of keys to values.")
     return Document(data, name, lines)
+
+
+def _compose(text: str, name: str) -> tuple[Any, dict[Steps, int]]:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        lines = _check(node, name)
+        return (loader.construct_document(node) if node is not None else None), lines
+    finally:
+        loader.dispose()
 
 
 def write(data: dict[str, Any], dest: str | os.PathLike[str] | IO[str]) -> None:
