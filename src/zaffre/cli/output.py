@@ -48,7 +48,8 @@ def _entity(body: dict[str, Any]) -> dict[str, Any]:
     """What a file would say first, what the server computed after it, on one level."""
     status = body.pop("status", None) or {}
     first = {key: body[key] for key in ("name", "version", "endpoint_name") if key in body}
-    return plain({**first, **body, **{key: item for key, item in status.items() if key not in body}})
+    whole = {**first, **body, **{key: item for key, item in status.items() if key not in body}}
+    return {key: plain(item) for key, item in whole.items()}
 
 
 def search(body: Any, query: str | None) -> Any:

@@ -98,26 +98,8 @@ class AssetOperations(Generic[Asset]):
 
     def list_deployments(self, name: str, version: str | None = None) -> Sequence[dict[str, Any]]:
         """Where all versions, or one, are deployed, and whether they are healthy there."""
-        versions = (
-            [version]
-            if version is not None
-            else [str(item.version) for item in self.list(name, list_view_type="All")]
-        )
-        found = []
-        for number in versions:
-            for user in paging.items(self._scope.wire, f"{self._version(name, number)}/users", str):
-                found.append({"asset": f"{self.COLLECTION}/{name}:{number}", **self._state_of(user)})
-        return found
-
-    def _state_of(self, user: str) -> dict[str, Any]:
-        """Who uses a version, with its state when it is a deployment."""
-        parts = user.split("/")
-        if len(parts) != 4 or parts[0] != "endpoints" or parts[2] != "deployments":
-            return {"user": user}
-        path = self._scope.path("online-endpoints", parts[1], "deployments", parts[3])
-        status = self._scope.wire.get(path).get("status", {})
-        keys = ("provisioning_state", "service_state", "traffic", "revision")
-        return {"endpoint": parts[1], "deployment": parts[3], **{key: status.get(key) for key in keys}}
+        asked = name if version is None else f"{name}:{version}"
+        return list(paging.items(self._scope.wire, self._scope.path("deployed"), dict, **{self.KIND: asked}))
 
     def _set_archived(self, name: str, version: str | None, label: str | None, *, archived: bool) -> None:
         if version is None and label is not None:

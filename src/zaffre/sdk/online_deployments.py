@@ -74,15 +74,13 @@ class OnlineDeploymentOperations:
     ) -> str:
         """The last lines of every instance, from the first line of `init()` on."""
         _refuse_local(local)
-        response = self._scope.wire.send(
-            "GET",
-            self._path(endpoint_name, name, "logs"),
-            parameters={"lines": lines, "container": container_type},
-        )
-        if "json" in response.headers.get("content-type", ""):
-            body = response.json()
-            return str(body.get("text") or body.get("logs") or "") if isinstance(body, dict) else str(body)
-        return response.text
+        if container_type not in (None, "inference-server"):
+            raise errors.Unsupported(
+                f"There is no container {container_type!r}: the model lies on this machine already.",
+                hint="Leave it out, or name inference-server.",
+            )
+        path = self._path(endpoint_name, name, "logs")
+        return self._scope.wire.send("GET", path, parameters={"lines": lines}).text
 
     def list_revisions(self, name: str, endpoint_name: str) -> Sequence[dict[str, Any]]:
         """Every accepted change of a deployment, newest first."""

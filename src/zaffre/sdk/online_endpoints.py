@@ -60,10 +60,7 @@ class OnlineEndpointOperations:
     def get_keys(self, name: str) -> EndpointAuthKeys:
         """Both keys. They are secrets."""
         body = self._scope.wire.get(self._path(name, "credentials"))
-        return EndpointAuthKeys(
-            body.get("primaryKey") or body.get("primary_key") or "",
-            body.get("secondaryKey") or body.get("secondary_key") or "",
-        )
+        return EndpointAuthKeys(body["primary_key"], body["secondary_key"])
 
     def begin_regenerate_keys(self, name: str, *, key_type: str = "primary") -> pollers.Poller[None]:
         """Makes a new primary or secondary key; the old one stops working."""

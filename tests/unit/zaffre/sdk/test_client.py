@@ -113,7 +113,7 @@ def test_a_reason_travels_with_changes(client, served):
 
 
 def test_keys_are_not_printed(client, served):
-    served.answer = lambda *_: (200, {}, {"primaryKey": "geheim1", "secondaryKey": "geheim2"})
+    served.answer = lambda *_: (200, {}, {"primary_key": "geheim1", "secondary_key": "geheim2"})
     keys = client.online_endpoints.get_keys("abc")
     assert (keys.primary_key, keys.secondary_key) == ("geheim1", "geheim2")
     assert "geheim" not in repr(keys)
