@@ -2,7 +2,7 @@
 
 Called by the endpoints room's reconciler and by `service`. Folders are 0755 because replicas run as another user;
 ZAFFRE_HOME itself guards them. Files are hard links into uv's cache, which lies on the same file system.
-Source distributions are built by uv as the server's own user (see `uv`).
+No code of a package runs here; what must be built from source is `uv`'s concern.
 """
 
 import contextlib

@@ -84,8 +84,9 @@ class Uv:
         def solve(inside: Path | None) -> str:
             with tempfile.TemporaryDirectory(prefix="zaffre-lock-") as folder:
                 there = inside or Path(folder)
-                out, held = there / "solved.txt", Path(folder) / "present.txt"
+                out, held = there / "solved.txt", there / "present.txt"
                 held.write_text("".join(f"{name}=={known}\n" for name, known in (present or {}).items()))
+                held.chmod(0o644)  # the sandbox's user reads it
                 constraints = ("--constraints", str(held)) if present else ()
                 command = [
                     "pip", "compile", "-", "--output-file", str(out), "--python", python, "--python-version", version,
