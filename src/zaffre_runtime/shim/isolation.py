@@ -57,7 +57,7 @@ def obstacle() -> str:
     """
     if os.geteuid() != 0:
         return "not isolated: the server does not run as root"
-    problem = _try_namespaces()
+    problem = try_namespaces()
     return f"not isolated: private mounts are not permitted here ({problem})" if problem else ""
 
 
@@ -207,7 +207,7 @@ def _descriptor_path(descriptor: int) -> str:
     return f"/proc/self/fd/{descriptor}"
 
 
-def _try_namespaces() -> str:
+def try_namespaces() -> str:
     """Empty when this process may make the namespaces, else why not. Tried in a child, so that nothing here changes."""
     reader, writer = os.pipe()
     child = os.fork()
