@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from typing import Any, List, Optional, Tuple
 
 from zaffre_runtime.scoring import answers
@@ -58,7 +59,7 @@ def identity(headers: Any) -> List[Tuple[str, str]]:
 class Exchange:
     """`body` is complete before the exchange reaches the data plane."""
 
-    __slots__ = ("_common", "_open", "_proto", "_watcher", "body", "headers", "identity", "scope")
+    __slots__ = ("_common", "_open", "_proto", "_watcher", "arrived", "body", "headers", "identity", "scope")
 
     def __init__(self, watcher: Any, common: List[Tuple[str, str]]) -> None:
         self._watcher = watcher
@@ -69,6 +70,7 @@ class Exchange:
         self.headers = self.scope.headers
         self.identity: List[Tuple[str, str]] = []
         self.body = b""
+        self.arrived = time.monotonic()
 
     def receive(self) -> Any:
         """Granian's awaitable for the whole body."""
