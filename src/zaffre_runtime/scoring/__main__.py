@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
@@ -45,7 +46,8 @@ def main() -> int:
 
 
 def _unbuffered() -> None:
-    """Every line that init() prints is in the log before init() ends, or hangs."""
+    """Every line that init() prints is in the log before init() ends, hangs or takes the process down."""
+    faulthandler.enable()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(write_through=True, line_buffering=True, errors="backslashreplace")

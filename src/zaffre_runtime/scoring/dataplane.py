@@ -50,6 +50,7 @@ class DataPlane:
         """False when too many wait already."""
         if self._waiting.qsize() >= self._max_waiting:
             return False
+        wanted.arrived = time.monotonic()
         self._waiting.put(wanted)
         return True
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
 from typing import Any, List, Optional, Tuple
 
 from zaffre_runtime.scoring import answers
@@ -70,7 +69,7 @@ class Exchange:
         self.headers = self.scope.headers
         self.identity: List[Tuple[str, str]] = []
         self.body = b""
-        self.arrived = time.monotonic()
+        self.arrived = 0.0  # when it was complete; set by the data plane
 
     def receive(self) -> Any:
         """Granian's awaitable for the whole body."""
