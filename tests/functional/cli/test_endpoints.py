@@ -246,7 +246,7 @@ def test_keys_change_one_at_a_time(deployed, tmp_path):
 
 def test_an_answer_that_is_an_error_is_one(deployed, tmp_path):
     (tmp_path / "bad.json").write_text("{}")
-    refused = deployed("online-endpoint", "invoke", "-n", "kept", "-r", tmp_path / "bad.json", code=2)
+    refused = deployed("online-endpoint", "invoke", "-n", "kept", "-r", tmp_path / "bad.json", code=1)
     assert "get-logs" in refused.stderr
 
 
