@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from zaffre.cli import catalogue, grammar
-from zaffre.core import errors
+from zaffre.core import errors, version
 
 INTERRUPTED = 130
 # Of the log of what failed, shown above the error.
@@ -17,9 +17,7 @@ _RED, _PLAIN = "\033[31m", "\033[0m"
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from zaffre import __version__
-
-        click.echo(f"zaffre {__version__}")
+        click.echo(f"zaffre {version.VERSION}")
         context.exit()
 
 

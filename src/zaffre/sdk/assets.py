@@ -98,8 +98,9 @@ class AssetOperations(Generic[Asset]):
 
     def list_deployments(self, name: str, version: str | None = None) -> Sequence[dict[str, Any]]:
         """Where all versions, or one, are deployed, and whether they are healthy there."""
-        asked: dict[str, Any] = {self.KIND: name if version is None else f"{name}:{version}"}
-        return list(paging.items(self._scope.wire, self._scope.path("deployed"), dict, **asked))
+        asked = name if version is None else f"{name}:{version}"
+        wanted: dict[str, Any] = {self.KIND: asked}
+        return list(paging.items(self._scope.wire, self._scope.path("deployed"), dict, **wanted))
 
     def _set_archived(self, name: str, version: str | None, label: str | None, *, archived: bool) -> None:
         if version is None and label is not None:

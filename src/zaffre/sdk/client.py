@@ -5,9 +5,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-import zaffre
 from zaffre.contracts import base, data, environment, model, online_deployment, online_endpoint, workspace
 from zaffre.core import errors, settings
+from zaffre.core import version as core_version
 from zaffre.sdk import (
     audit,
     bundles,
@@ -48,7 +48,7 @@ class MLClient:
         where = connection.find(url=options.get("url"), token=options.get("token"))
         wire = transport.Transport(
             where,
-            version=zaffre.__version__,
+            version=core_version.VERSION,
             reason=options.get("reason") or "",
             report=options.get("report"),
             trace=options.get("trace"),

@@ -36,7 +36,7 @@ def main() -> int:
         settings = config.load(os.environ)
         _prepare(settings)
         scorer = _scorer(settings)
-        plane = _opened(settings, scorer, _documents(settings, scorer))
+        plane = _opened(settings, scorer, documents=_documents(settings, scorer))
     except errors.StartError as error:
         _explain(error)
         return error.exit_code
@@ -85,11 +85,11 @@ def _documents(settings: config.Config, scorer: scripts.Script | loaders.NoCode)
         else "",
     )
     folders: List[Path] = [Path(folder) for folder in config.import_folders(settings, os.environ)]
-    return swagger.Documents(folders, scorer.schemas(), service)
+    return swagger.Documents(folders, scorer.schemas(), service=service)
 
 
 def _opened(
-    settings: config.Config, scorer: dataplane.Scorer, documents: swagger.Documents
+    settings: config.Config, scorer: dataplane.Scorer, *, documents: swagger.Documents
 ) -> dataplane.DataPlane:
     gc.collect()
     gc.freeze()  # the model and its libraries live as long as the process: do not look at them again
@@ -98,7 +98,7 @@ def _opened(
     front = http.Front(plane, settings, documents=documents, cors_origins=cors)
     clock = watch.Watch(plane, settings)
     clock.take_signals()
-    clock.begin(listener.Listener(front, settings.socket, settings.host, settings.port))
+    clock.begin(listener.Listener(front, settings.socket, host=settings.host, port=settings.port))
     address = settings.socket or f"{settings.host or '127.0.0.1'}:{settings.port}"
     logs.say(f"ready on {address}")
     return plane

@@ -103,7 +103,7 @@ def _unix_holder(path: str) -> Any:
     return _granian.UnixListenerSpec(path, BACKLOG, *permissions).build()
 
 
-def _holder(socket: Optional[str], host: str, port: Optional[int]) -> Any:
+def _holder(socket: Optional[str], *, host: str, port: Optional[int]) -> Any:
     try:
         return (
             _unix_holder(socket) if socket is not None else _granian.ListenerSpec(host, port, BACKLOG).build()
@@ -116,13 +116,13 @@ class Listener:
     """Opens the address at construction. `leave`, then `stop`, refuse new connections and let the open ones finish."""
 
     def __init__(
-        self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]
+        self, callback: Callback, socket: Optional[str], *, host: Optional[str], port: Optional[int]
     ) -> None:
         self._socket = socket
         self._signal = _granian.WorkerSignal()
         self._loop = _Inline()
         self._scheduler = _scheduler(self._loop, callback)
-        self._worker = _worker(_holder(socket, host or "127.0.0.1", port))
+        self._worker = _worker(_holder(socket, host=host or "127.0.0.1", port=port))
         serve = self._worker.serve_async if socket is None else self._worker.serve_async_uds
         if TELLS_WHEN_DRAINED:
             self._signal.add_cb(self._loop.drained.set)

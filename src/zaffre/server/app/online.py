@@ -92,9 +92,9 @@ def build(
 
 
 def open_runner(
-    configured: settings.Settings, home: homes.Home, *, isolated: bool = False
+    configured: settings.Settings, home: homes.Home, *, isolated: bool
 ) -> local_processes.LocalServiceRunner:
-    """The processes of this home: replicas and the router."""
+    """What starts detached processes, and finds those that run already."""
     sockets = runtime_folder.choose(
         home.path, configured.runtime_dir, xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR")
     )
