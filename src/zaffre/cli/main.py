@@ -10,6 +10,8 @@ from zaffre.cli import catalogue, grammar
 from zaffre.core import errors, version
 
 INTERRUPTED = 130
+# Of the log of what failed, shown above the error.
+_LOG_LINES = 15
 _RED, _PLAIN = "\033[31m", "\033[0m"
 
 
@@ -65,7 +67,9 @@ def run(words: Sequence[str]) -> int:
 def _tell(error: errors.ZaffreError) -> int:
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     start, end = (_RED, _PLAIN) if colour else ("", "")
-    lines = [f"{start}ERROR:{end} {error.detail}"]
+    log = error.fields.get("last_log_lines")
+    lines = [f"  | {line}" for line in log[-_LOG_LINES:]] if isinstance(log, list) else []
+    lines.append(f"{start}ERROR:{end} {error.detail}")
     if error.hint:
         lines.append(error.hint)
     if error.exit_code == 1 and error.request_id:

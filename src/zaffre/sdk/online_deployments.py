@@ -37,7 +37,9 @@ class OnlineDeploymentOperations:
         body = self._scope.bundled(deployment)
         parameters = {"all_traffic": True} if all_traffic else None
         response = self._scope.wire.send("PUT", self._path(endpoint, name), body=body, parameters=parameters)
-        return self._scope.poller(response, lambda _: self.get(name, endpoint))
+        return self._scope.poller(
+            response, lambda _: self.get(name, endpoint), describe=lambda: self._describe(name, endpoint)
+        )
 
     def get(self, name: str, endpoint_name: str, *, local: bool | None = False) -> Deployment:
         """One deployment as it is now."""
@@ -92,11 +94,24 @@ class OnlineDeploymentOperations:
         """Makes a new revision that equals an old one: the one named, or the one before the current."""
         body = {"revision": revision} if revision else {}
         response = self._scope.wire.send("POST", self._path(endpoint_name, name, "rollback"), body=body)
-        return self._scope.poller(response, lambda _: self.get(name, endpoint_name))
+        return self._scope.poller(
+            response,
+            lambda _: self.get(name, endpoint_name),
+            describe=lambda: self._describe(name, endpoint_name),
+        )
 
     def rollback(self, name: str, endpoint_name: str, *, revision: str | None = None) -> Deployment:
         """As `begin_rollback`, waiting for the end."""
         return self.begin_rollback(name, endpoint_name, revision=revision).result()
+
+    def _describe(self, name: str, endpoint: str) -> str:
+        """How far a deployment is, in one line."""
+        status = self.get(name, endpoint).status
+        if status is None:
+            return ""
+        ready = f"{status.instances_ready} of {status.instances_total} instances ready"
+        line = f"{endpoint}/{name}: {status.provisioning_state}, {ready}"
+        return f"{line}: {status.reason.splitlines()[0]}" if status.reason else line
 
     def _path(self, endpoint: str, *more: str) -> str:
         return self._scope.path("online-endpoints", endpoint, "deployments", *more)

@@ -33,16 +33,29 @@ class Scope:
         return bundles.Bundler(self.wire, self.workspace, self.listener).bundle(entity).to_wire()
 
     def poller(
-        self, response: httpx.Response, finish: Callable[[dict[str, Any]], Result]
+        self,
+        response: httpx.Response,
+        finish: Callable[[dict[str, Any]], Result],
+        *,
+        describe: Callable[[], str] | None = None,
     ) -> pollers.Poller[Result]:
-        """A poller of the operation in a 202 answer; any other answer means that the work is done."""
+        """A poller of the operation in a 202 answer; any other answer means that the work is done.
+
+        `describe` says how far the work is, for whoever listens, where the operation itself does not say it.
+        """
         if response.status_code != 202:
             return pollers.Poller({"state": "Succeeded"}, look=dict, finish=finish)
         operation = response.json()
         path = self.path("operations", str(operation["id"]))
-        return pollers.Poller(
-            operation, look=lambda: self.wire.get(path), finish=finish, progress=self.progress
-        )
+
+        def look() -> dict[str, Any]:
+            found: dict[str, Any] = self.wire.get(path)
+            progress = found.get("progress") or {}
+            if describe and self.progress and found["state"] == "Running" and not progress.get("message"):
+                found["progress"] = {**progress, "message": describe()}
+            return found
+
+        return pollers.Poller(operation, look=look, finish=finish, progress=self.progress)
 
 
 def entity(kind: str, body: Any) -> Any:
