@@ -108,7 +108,9 @@ class Numbers(RuleBasedStateMachine):
         if self.alive:
             version = sorted(self.alive)[pick % len(self.alive)]
             with self.database.write() as uow:
-                changes.update(uow, ann, SHELF, self.name, version=version, changes={"archived": archived})
+                changes.update(
+                    uow, self.ann, SHELF, self.name, version=version, changes={"archived": archived}
+                )
             self.alive[version] = (self.alive[version][0], archived)
 
     @rule(pick=st.integers(0, 20))
