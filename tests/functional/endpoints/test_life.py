@@ -85,13 +85,14 @@ def test_an_init_that_fails_leaves_the_old_revision_serving(served, house):
     assert "did not become ready" in shown.status.reason
     assert any("no such file of weights" in line for line in shown.status.last_log_lines)
     assert served.call().headers["x-zaffre-revision"] == before
-    served.until(lambda: len(house.runner.list()) == 2)
+    assert "no such file of weights" in served.logs()
     with house.database.write() as uow:  # the failed revision guards nothing any more
         versions.delete(uow, online.CALLER, models.shelf("default"), "churn", "2")
 
     done = served.deploy(served.deployment(word="mended"))
     assert done["state"] == "Succeeded"
     assert served.call().json()["word"] == "mended"
+    served.until(lambda: len(house.runner.list()) == 2)
 
 
 def test_a_first_deployment_that_fails_is_failed_and_can_be_deleted(desk, house):
@@ -100,6 +101,7 @@ def test_a_first_deployment_that_fails_is_failed_and_can_be_deleted(desk, house)
     assert done["state"] == "Failed"
     shown = desk.show()
     assert (shown.provisioning_state, shown.service_state) == ("Failed", "Failed")
+    assert "no weights" in desk.logs()
     assert desk.delete()["state"] == "Succeeded"
     assert [name for name in house.runner.list() if name != "router"] == []
 
