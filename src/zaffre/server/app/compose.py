@@ -5,8 +5,8 @@ from typing import Any
 
 import fastapi
 
-import zaffre
 from zaffre.core import settings
+from zaffre.core import version as core_version
 from zaffre.server import db
 from zaffre.server.access import authentication
 from zaffre.server.api import app as face
@@ -105,7 +105,7 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         online=serving.face,
         occupants=(online_endpoints.occupants,),
     )
-    application = face.build(parts, ROUTERS, version=zaffre.__version__)
+    application = face.build(parts, ROUTERS, version=core_version.VERSION)
     return Parts(
         context=parts, app=application, workers=[relay.build(database), serving.loop], online=serving
     )

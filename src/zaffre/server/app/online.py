@@ -49,7 +49,7 @@ def build(
 ) -> Online:
     """Everything of online endpoints over one home."""
     isolated = configured.isolation == "auto" and os.geteuid() == 0
-    runner = _runner(configured, home, isolated=isolated)
+    runner = open_runner(configured, home, isolated=isolated)
     router = envoy.Envoy(
         runner,
         home.path / "router",
@@ -91,9 +91,10 @@ def build(
     return Online(context.Online(room, runner, preparations), router, endless)
 
 
-def _runner(
+def open_runner(
     configured: settings.Settings, home: homes.Home, *, isolated: bool
 ) -> local_processes.LocalServiceRunner:
+    """What starts detached processes, and finds those that run already."""
     sockets = runtime_folder.choose(
         home.path, configured.runtime_dir, xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR")
     )
