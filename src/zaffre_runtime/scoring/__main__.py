@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
@@ -45,7 +46,8 @@ def main() -> int:
 
 
 def _unbuffered() -> None:
-    """Every line that init() prints is in the log before init() ends, or hangs."""
+    """Every line that init() prints is in the log before init() ends, hangs or takes the process down."""
+    faulthandler.enable()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(write_through=True, line_buffering=True, errors="backslashreplace")
@@ -93,7 +95,9 @@ def _opened(
 ) -> dataplane.DataPlane:
     gc.collect()
     gc.freeze()  # the model and its libraries live as long as the process: do not look at them again
-    plane = dataplane.DataPlane(scorer, settings.max_waiting)
+    plane = dataplane.DataPlane(
+        scorer, max_waiting=settings.max_waiting, timeout_ms=settings.request_timeout_ms
+    )
     cors = os.environ.get("AML_CORS_ORIGINS", "")
     front = http.Front(plane, settings, documents=documents, cors_origins=cors)
     clock = watch.Watch(plane, settings)

@@ -38,10 +38,11 @@ class Call:
 
 
 class DataPlane:
-    def __init__(self, scorer: Scorer, max_waiting: int) -> None:
+    def __init__(self, scorer: Scorer, *, max_waiting: int, timeout_ms: int) -> None:
         self.running: Optional[Call] = None
         self._scorer = scorer
         self._max_waiting = max_waiting
+        self._timeout_ms = timeout_ms
         self._turn = max(scorer.most, TURN)
         self._waiting: queue.SimpleQueue[Optional[exchange.Exchange]] = queue.SimpleQueue()
 
@@ -49,6 +50,7 @@ class DataPlane:
         """False when too many wait already."""
         if self._waiting.qsize() >= self._max_waiting:
             return False
+        wanted.arrived = time.monotonic()
         self._waiting.put(wanted)
         return True
 
@@ -93,6 +95,11 @@ class DataPlane:
 
     def _call(self, batch: List[exchange.Exchange]) -> None:
         call = self.running = Call(batch)
+        if (call.started - batch[0].arrived) * 1000 > self._timeout_ms:
+            batch = call.exchanges = self._without_late(batch, call.started)
+            if not batch:
+                self.running = None
+                return
         try:
             found = self._scorer.score(batch)
         except Exception as error:  # noqa: BLE001 - the process's outermost loop: user code may raise anything
@@ -104,6 +111,16 @@ class DataPlane:
         self.running = None
         for one, answer in zip(batch, found):
             one.answer(answer)
+
+    def _without_late(self, batch: List[exchange.Exchange], now: float) -> List[exchange.Exchange]:
+        """Whoever asked for these has given up (the router's time is ours): work for them would delay the others."""
+        kept = []
+        for one in batch:
+            if (now - one.arrived) * 1000 <= self._timeout_ms:
+                kept.append(one)
+            else:
+                one.answer(answers.timeout(self._timeout_ms))
+        return kept
 
     @staticmethod
     def _failure(error: Exception, asked: exchange.Exchange, *, call: Call) -> answers.Answer:

@@ -45,17 +45,30 @@ def home():
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def house(home):
+def open_house(home, **options):
     url = f"sqlite:///{home}/zaffre.db"
     database = db.Database(url)
     with database.write() as uow:
         tables.metadata().create_all(uow.connection)
         workspaces.create(uow, online.CALLER, workspace.Workspace(name="default"))
     database.close()
-    built = online.build(home, url, port=free_port())
+    built = online.build(home, url, port=free_port(), **options)
     built.loop.start()
+    return built
+
+
+@pytest.fixture
+def house(home):
+    built = open_house(home)
     yield built
+    built.tear_down()
+
+
+@pytest.fixture
+def hasty_desk(home):
+    """A desk in a house that gives a replica little time to start."""
+    built = open_house(home, start_timeout_s=2.0)
+    yield Desk(built)
     built.tear_down()
 
 
@@ -105,6 +118,11 @@ class Desk:
                 **fields,
             }
         )
+
+    def kubernetes_deployment(self, **fields):
+        plain = self.deployment().to_wire()
+        del plain["type"]
+        return online_deployment.KubernetesOnlineDeployment(**{**plain, **fields})
 
     def begin(self, deployment, *, all_traffic=False):
         with self.house.database.write() as uow:

@@ -100,7 +100,7 @@ class Scorer:
 @pytest.mark.parametrize("most", [1, 3, 64])
 def test_every_request_is_answered_once_and_errors_stay_alone(most, capsys):
     scorer = Scorer(most)
-    plane = dataplane.DataPlane(scorer, max_waiting=1000)
+    plane = dataplane.DataPlane(scorer, max_waiting=1000, timeout_ms=60_000)
     asked = [Asked("bad" if number == 5 else "refused" if number == 9 else number) for number in range(100)]
     assert all(plane.submit(one) for one in asked)
     plane.stop()
@@ -112,8 +112,23 @@ def test_every_request_is_answered_once_and_errors_stay_alone(most, capsys):
     assert "bad among them" in capsys.readouterr().err
 
 
+def test_who_waited_longer_than_the_time_limit_is_not_scored():
+    scorer = Scorer(64)
+    plane = dataplane.DataPlane(scorer, max_waiting=10, timeout_ms=1000)
+    asked = [Asked(number) for number in range(3)]
+    for one in asked:
+        plane.submit(one)
+    asked[0].arrived -= 2
+    asked[1].arrived -= 2
+    plane.stop()
+    plane.serve()
+    assert [one.given[0].status for one in asked] == [500, 500, 200]
+    assert b"Scoring timeout after 1000 ms" in asked[0].given[0].body
+    assert scorer.sizes == [1]
+
+
 def test_the_queue_has_an_end():
-    plane = dataplane.DataPlane(Scorer(1), max_waiting=2)
+    plane = dataplane.DataPlane(Scorer(1), max_waiting=2, timeout_ms=60_000)
     assert [plane.submit(Asked(1)) for _ in range(3)] == [True, True, False]
 
 
@@ -125,7 +140,7 @@ def test_a_request_during_serve_is_scored_on_the_serving_thread():
             seen.append(threading.current_thread())
             return super().score(exchanges)
 
-    plane = dataplane.DataPlane(Noting(1), max_waiting=10)
+    plane = dataplane.DataPlane(Noting(1), max_waiting=10, timeout_ms=60_000)
     serving = threading.Thread(target=plane.serve)
     serving.start()
     one = Asked(1)

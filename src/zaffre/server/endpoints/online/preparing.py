@@ -4,8 +4,10 @@ What is prepared is remembered in memory only: after a restart it is asked for a
 """
 
 import concurrent.futures
+import dataclasses
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,22 @@ from zaffre.server.environments import builds
 
 log = logging.getLogger(__name__)
 
+_MOST_TRIES = 3
+_PAUSE_S = 3.0
+
 Environments = Callable[
     [str, dict[str, Any], Callable[[str], None]], tuple[builds.BuiltEnvironment, str | None]
 ]
 """Locks (once) and builds the environment of a revision: (workspace, what it was resolved to, where log lines go); says
 also what everybody should know of it, such as that another Python stands in."""
+
+
+@dataclasses.dataclass
+class _Failures:
+    """How often a set could not be prepared because something was not reachable, and when it is tried again."""
+
+    count: int = 0
+    until: float = dataclasses.field(default_factory=lambda: time.monotonic() + _PAUSE_S)
 
 
 class Preparations:
@@ -44,6 +57,7 @@ class Preparations:
         self._work: dict[str, concurrent.futures.Future[replicas.Prepared]] = {}
         self._guard = threading.Lock()
         self._said: dict[str, list[str]] = {}
+        self._failures: dict[str, _Failures] = {}
 
     def begin(self, set_id: str, workspace: str, resolved: dict[str, Any]) -> None:
         """Prepare a set, unless that is done or under way."""
@@ -65,8 +79,7 @@ class Preparations:
         error = future.exception()
         if error is None:
             return facts.Environment("ready")
-        if isinstance(error, errors.Unavailable):  # gone by itself, perhaps: the next look begins anew
-            self.forget(set_id)
+        if isinstance(error, errors.Unavailable) and self._may_try_again(set_id):
             return facts.Environment("building", str(error))
         if not isinstance(error, errors.ZaffreError):
             log.error("preparing %s failed", set_id, exc_info=error)
@@ -99,6 +112,17 @@ class Preparations:
     def close(self) -> None:
         """Begin nothing more; what is under way goes on until it ends by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _may_try_again(self, set_id: str) -> bool:
+        """What was not reachable may be there in a moment: some more tries, with a pause before each."""
+        failures = self._failures.setdefault(set_id, _Failures())
+        if failures.count > _MOST_TRIES:
+            return False
+        if time.monotonic() >= failures.until:
+            failures.count += 1
+            failures.until = time.monotonic() + _PAUSE_S
+            self.forget(set_id)
+        return True
 
     def _prepare(self, set_id: str, workspace: str, resolved: dict[str, Any]) -> replicas.Prepared:
         built, note = self._environments(workspace, resolved, self._said[set_id].append)

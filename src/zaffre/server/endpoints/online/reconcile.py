@@ -12,7 +12,7 @@ from typing import Any
 from zaffre.contracts import online_deployment as contract
 from zaffre.contracts import wire
 from zaffre.core import errors
-from zaffre.server import db, secrets
+from zaffre.server import db, operations, secrets
 from zaffre.server.compute import ports
 from zaffre.server.endpoints.online import (
     decide,
@@ -76,6 +76,7 @@ class Reconciler:
         self._domain = domain
         self._router_trouble = ""
         self._to_sweep = True
+        self._said: dict[str, tuple[float, str]] = {}
 
     def step(self) -> float:
         """Take one step everywhere; returns after how many seconds the next is due."""
@@ -112,7 +113,7 @@ class Reconciler:
                         self._runner.remove(slot.service_id)
                     case _:
                         pass  # the others are written down once the router has taken its part
-            except errors.ZaffreError as error:
+            except (errors.ZaffreError, OSError) as error:
                 log.warning("%s of %s: %s", type(step).__name__, "/".join(key), error)
 
     def _start(self, asked: observing.Asked, slot: facts.Slot) -> None:
@@ -184,6 +185,9 @@ class Reconciler:
             if any(getattr(row, name) != value for name, value in values.items()):
                 with self._database.write() as uow:
                     outcomes.observed(uow, key, row, values)
+            self._tell_progress(row, deployments[key])
+        known = {row.operation for row in asked.deployments}
+        self._said = {operation: said for operation, said in self._said.items() if operation in known}
         for row in asked.endpoints if told else ():
             mine = asked.deployments_of(row)
             if row.state == "Deleting":
@@ -193,6 +197,14 @@ class Reconciler:
             elif _is_unsettled(row) or any(_waits_for_router(item) for item in mine):
                 with self._database.write() as uow:
                     outcomes.settled(uow, (row.workspace, row.name), row.etag)
+
+    def _tell_progress(self, row: Any, deployment: facts.Deployment) -> None:
+        """Say how far the work is to whoever polls its operation, when there is something new to say."""
+        said = states.progress(deployment)
+        if row.operation and row.state not in states.FINAL and self._said.get(row.operation) != said:
+            with self._database.write() as uow:
+                operations.advance(uow, row.operation, progress=said[0], message=said[1])
+            self._said[row.operation] = said
 
     def _sweep(
         self,

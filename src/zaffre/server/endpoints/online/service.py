@@ -128,7 +128,10 @@ def _create(
         "modified_at": now,
         "modified_by": caller.name,
     }
-    store.insert_endpoint(uow, row)
+    if not store.insert_endpoint(uow, row):
+        raise errors.Conflict(
+            f"Somebody else makes endpoints/{name} right now.", hint="Look at theirs, then try again."
+        )
     event = catalogue.EndpointCreated(endpoint=name)
     events.append(uow, caller, event, workspace=workspace, subject=f"endpoints/{name}")
     return operation

@@ -86,7 +86,8 @@ def digest(body: dict[str, Any], resolved: dict[str, Any]) -> str:
 def process_digest(body: dict[str, Any], resolved: dict[str, Any]) -> str:
     """Equal for settings that the same processes can serve."""
     kept = {key: value for key, value in body.items() if key not in _WORDS | _ROUTER_AND_NUMBER}
-    extension = {key: value for key, value in (body.get("zaffre") or {}).items() if key != "retry"}
+    said = (body.get("zaffre") or {}).items()
+    extension = {key: value for key, value in said if key != "retry" and value not in (None, [], {})}
     return _digest({"body": {**kept, "zaffre": extension}, "resolved": resolved})
 
 

@@ -51,6 +51,21 @@ def reason(deployment: facts.Deployment) -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
+def progress(deployment: facts.Deployment) -> tuple[float, str]:
+    """How far a change is, from 0 to 1, and what happens now; for whoever waits for it."""
+    wanted = deployment.wanted
+    if deployment.deleting:
+        left = len(deployment.replicas)
+        return 0.5, f"Waiting for the last requests of {left} processes." if left else "Cleaning up."
+    if deployment.no_room:
+        return 0.1, deployment.no_room
+    environment = deployment.environments.get(wanted.replicas, facts.Environment())
+    if environment.state in ("unknown", "building") and not deployment.replicas.keys() & set(wanted.slots()):
+        return 0.1, environment.reason or "Preparing the environment and the files."
+    ready = deployment.ready_instances(wanted)
+    return 0.5 + 0.4 * ready / max(wanted.instances, 1), f"{ready} of {wanted.instances} instances are ready."
+
+
 def endpoint(
     state: str, traffic: Mapping[str, int], deployments: Mapping[str, contract.ServiceState]
 ) -> contract.ServiceState:

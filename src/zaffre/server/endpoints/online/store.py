@@ -95,8 +95,14 @@ def list_endpoints(uow: db.UnitOfWork, workspace: str | None = None) -> list[sa.
     )
 
 
-def insert_endpoint(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
-    uow.connection.execute(endpoints.insert().values(**row))
+def insert_endpoint(uow: db.UnitOfWork, row: dict[str, Any]) -> bool:
+    """False when somebody else made one of that name a moment ago."""
+    try:
+        with uow.connection.begin_nested():
+            uow.connection.execute(endpoints.insert().values(**row))
+    except sa.exc.IntegrityError:
+        return False
+    return True
 
 
 def update_endpoint(uow: db.UnitOfWork, key: Key, values: dict[str, Any]) -> None:
@@ -122,6 +128,7 @@ def list_deployments(uow: db.UnitOfWork, key: Key | None = None) -> list[sa.Row[
 
 
 def insert_deployment(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
+    """Only while the endpoint's row is locked, so that nobody can be faster."""
     uow.connection.execute(deployments.insert().values(**row))
 
 

@@ -87,17 +87,21 @@ def _route(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> fil
 
 
 def _retries(*, repeat: bool) -> files.Document:
-    """Without `repeat` only what no replica has begun is tried elsewhere."""
+    """Without `repeat` only what no replica has begun is tried elsewhere.
+
+    Few tries, because a request that kills its replica must not kill them all; many looks for another host, because
+    the one that died has the fewest requests and is the balancer's favourite.
+    """
     return {
         "retry_on": "connect-failure,refused-stream" + (",reset" if repeat else ""),
-        "num_retries": 5,
+        "num_retries": 3,
         "retry_host_predicate": [
             {
                 "name": "previous_hosts",
                 "typed_config": {"@type": files.TYPE + "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
             }
         ],
-        "host_selection_retry_max_attempts": 5,
+        "host_selection_retry_max_attempts": 32,
         "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.250s"},
     }  # fmt: skip
 
