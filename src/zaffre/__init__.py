@@ -7,12 +7,35 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zaffre.contracts.files import load_data as load_data
+    from zaffre.contracts.files import load_environment as load_environment
+    from zaffre.contracts.files import load_model as load_model
+    from zaffre.contracts.files import load_online_deployment as load_online_deployment
+    from zaffre.contracts.files import load_online_endpoint as load_online_endpoint
+    from zaffre.contracts.files import load_workspace as load_workspace
     from zaffre.sdk.client import MLClient as MLClient
 
 __version__ = "0.1.0"
-__all__ = ["MLClient", "__version__"]
+__all__ = [
+    "MLClient",
+    "__version__",
+    "load_data",
+    "load_environment",
+    "load_model",
+    "load_online_deployment",
+    "load_online_endpoint",
+    "load_workspace",
+]
 
-_HOMES = {"MLClient": "zaffre.sdk.client"}
+_HOMES = {
+    "MLClient": "zaffre.sdk.client",
+    "load_data": "zaffre.contracts.files",
+    "load_environment": "zaffre.contracts.files",
+    "load_model": "zaffre.contracts.files",
+    "load_online_deployment": "zaffre.contracts.files",
+    "load_online_endpoint": "zaffre.contracts.files",
+    "load_workspace": "zaffre.contracts.files",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -25,9 +25,9 @@ class AutoDeleteSetting(base.Part):
     """When a version may be deleted by itself; kept, not acted upon."""
 
     value: values.Text | None = None
-    condition: Annotated[
-        Literal["created_greater_than", "last_accessed_greater_than"] | None, values.SNAKE
-    ] = None
+    condition: Annotated[Literal["created_greater_than", "last_accessed_greater_than"], values.SNAKE] = (
+        "created_greater_than"
+    )
 
 
 class Asset(base.Entity):

@@ -4,11 +4,12 @@
 """
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+import os
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
 
-from zaffre.contracts import problems, values
+from zaffre.contracts import problems, values, yaml_source
 from zaffre.core import clock, errors
 
 if TYPE_CHECKING:
@@ -44,12 +45,21 @@ class Part(pydantic.BaseModel, metaclass=_Meta):
     READ_ONLY: ClassVar[frozenset[str]] = frozenset()
     # Fields that programs may set but files may not.
     NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset()
+    # What a file must say, though programs and the wire need not: there the class or the address says it.
+    REQUIRED: ClassVar[frozenset[str]] = frozenset()
     # Keys that may be present and empty.
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
+    # Keys without a field of their own: other spellings, and values that `show` prints and the server knows better.
+    ALSO_KNOWN: ClassVar[frozenset[str]] = frozenset()
+    COMPUTED: ClassVar[frozenset[str]] = frozenset()
     # Keys that hold a path of the local disk, or an address.
     PATHS: ClassVar[frozenset[str]] = frozenset()
     # Keys that hold the content of a file, or the path of it on the local disk.
     CONTENTS: ClassVar[frozenset[str]] = frozenset()
+    # What to say about an unknown key that people put here for a reason.
+    HINTS: ClassVar[dict[str, str]] = {}
+    # Keys of PATHS that must exist when the file is read.
+    MUST_EXIST: ClassVar[frozenset[str]] = frozenset()
 
     def get(self, key: str, default: Any = None) -> Any:
         """A field by name, as of a mapping."""
@@ -107,6 +117,9 @@ class Entity(Part):
 
     KIND: ClassVar[str] = ""
     STATUS: ClassVar[type[Status]] = Status
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"name"})
+    # Keys that may hold `file:./other.yml` in place of a mapping.
+    FILE_REFERENCES: ClassVar[frozenset[str]] = frozenset()
 
     name: Annotated[str | None, pydantic.BeforeValidator(values._text)] = None
     description: values.Text | None = None
@@ -122,19 +135,30 @@ class Entity(Part):
             return super().__getattr__(name)
 
     def to_wire(self, *, status: bool = False) -> dict[str, Any]:
-        """The REST body: set fields only, no local path; checked once more, because entities may be changed. Raises Invalid."""
+        """The REST body. Raises Invalid: a request is checked once more, because entities may be changed.
+
+        With `status` it is a server's answer, which was checked before it was stored.
+        """
         body = self.to_dict(status=status)
-        type(self).from_body({key: item for key, item in body.items() if key != "status"})
-        problems.refuse_local_paths(type(self), body)
+        if not status:
+            type(self).from_body(body)
+            problems.refuse_local_paths(type(self), body)
         return body
 
     def to_dict(self, *, status: bool = True) -> dict[str, Any]:
         """JSON-ready fields without the empty ones; local paths stay as they are."""
-        left_out = None if status else {"status"}
-        body = self.model_dump(
-            mode="json", by_alias=True, exclude_none=True, exclude=left_out, warnings=False
-        )
-        return {key: item for key, item in body.items() if item != {} or key == "zaffre"}
+        body = self.model_dump(mode="json", by_alias=True, exclude_none=True, warnings=False)
+        for _, part, value in list(problems.walk(type(self), body)):
+            _prune(part, value, status=status)
+        return body
+
+    def dump(self, dest: str | os.PathLike[str] | IO[str]) -> None:
+        """Write the fields as YAML that loads to an equal entity."""
+        body = self.to_dict(status=False)
+        for _, part, value in list(problems.walk(type(self), body)):
+            for key in getattr(part, "NOT_IN_FILES", frozenset()) & value.keys():
+                del value[key]
+        yaml_source.write(body, dest)
 
     def _to_dict(self) -> dict[str, Any]:
         """What files carry: the fields, and the computed values beside them."""
@@ -150,3 +174,9 @@ class Entity(Part):
             return cls.model_validate(body, context=context)
         except pydantic.ValidationError as error:
             raise problems.to_invalid(cls, error, body) from None
+
+
+def _prune(part: type[pydantic.BaseModel], value: dict[Any, Any], *, status: bool) -> None:
+    for name, field in part.model_fields.items():
+        if (name == "status" and not status) or (value.get(name) == {} and field.default == {}):
+            value.pop(name, None)

@@ -28,8 +28,12 @@ class Data(assets.Asset):
     READ_ONLY: ClassVar[frozenset[str]] = frozenset(
         {"properties", "creation_context", "latest_version", "$schema"}
     )
+    COMPUTED: ClassVar[frozenset[str]] = frozenset({"id"})
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"path"})
+    NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset({"properties"})
     PATHS: ClassVar[frozenset[str]] = frozenset({"path"})
 
+    tags: values.TextWords = {}
     type: DataType = "uri_folder"
     path: values.PathText | None = None
     zaffre: DataExtension | None = None

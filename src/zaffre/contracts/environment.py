@@ -39,6 +39,7 @@ class BuildContext(base.Part):
     """A folder with a Dockerfile."""
 
     PATHS: ClassVar[frozenset[str]] = frozenset({"path"})
+    MUST_EXIST: ClassVar[frozenset[str]] = frozenset({"path"})
 
     path: values.PathText | None = None
     dockerfile_path: values.Text | None = None
@@ -67,9 +68,15 @@ class Environment(assets.Asset):
     READ_ONLY: ClassVar[frozenset[str]] = frozenset(
         {"creation_context", "latest_version", "intellectual_property", "$schema"}
     )
+    HINTS: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("dependencies", "channels"),
+        "This looks like a conda file; name it under 'conda_file', or give --conda-file.",
+    )
+    COMPUTED: ClassVar[frozenset[str]] = frozenset({"id"})
     NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset({"properties"})
     CONTENTS: ClassVar[frozenset[str]] = frozenset({"conda_file"})
 
+    tags: values.TextWords = {}
     image: values.Text | None = None
     conda_file: dict[str, Any] | values.PathText | None = None
     build: BuildContext | None = None

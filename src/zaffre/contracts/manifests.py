@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 
 import pydantic
 
-from zaffre.core import errors, names
+from zaffre.core import errors, hostile
 
 MAX_FILES = 1_000_000
 SCHEME = "zaffre://trees/"
@@ -24,7 +24,7 @@ Digest = Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{64}$")]
 
 def check_name(path: str) -> str:
     """A file name inside an archive, a manifest or a request body, returned as it is. Raises Invalid when it is hostile."""
-    why = names.hostile(path)
+    why = hostile.why(path)
     if why is not None:
         shown = path if len(path) <= 80 else path[:77] + "..."
         raise errors.Invalid(

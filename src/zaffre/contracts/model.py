@@ -1,6 +1,6 @@
 """A registered model: a logical container for one or more files."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
@@ -46,8 +46,8 @@ class Model(assets.Asset):
     type: ModelType = "custom_model"
     path: values.PathText | None = None
     stage: values.Text | None = None
-    flavors: dict[str, Any] | None = None
-    system_metadata: dict[str, Any] | None = None
+    flavors: values.Free | None = None
+    system_metadata: values.Free | None = None
     default_deployment_template: DeploymentTemplateReference | None = None
     allowed_deployment_templates: Annotated[list[DeploymentTemplateReference] | None, values.Items] = None
     zaffre: ModelExtension | None = None

@@ -123,6 +123,8 @@ class OnlineDeployment(base.Entity):
     POSITIONAL: ClassVar[tuple[str, ...]] = ("name",)
     READ_ONLY: ClassVar[frozenset[str]] = frozenset({"$schema"})
     COMPUTED: ClassVar[frozenset[str]] = frozenset({"id", "provisioning_state"})
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"name", "endpoint_name"})
+    FILE_REFERENCES: ClassVar[frozenset[str]] = frozenset({"environment"})
 
     endpoint_name: values.Text | None = None
     type: Annotated[Literal["managed", "kubernetes"], values.SNAKE] = "managed"
@@ -189,6 +191,9 @@ def _with_code(data: dict[str, Any]) -> dict[str, Any]:
 
 class ManagedOnlineDeployment(OnlineDeployment):
     """A deployment on machines that Zaffre looks after."""
+
+    READ_ONLY: ClassVar[frozenset[str]] = frozenset({"$schema", "creation_context"})
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"name", "endpoint_name", "instance_type"})
 
     type: Annotated[Literal["managed"], values.SNAKE] = "managed"
     egress_public_network_access: Annotated[Literal["enabled", "disabled"] | None, values.LOWER] = None

@@ -76,7 +76,6 @@ class OnlineEndpoint(base.Entity):
     KIND: ClassVar[str] = "online-endpoint"
     STATUS: ClassVar[type[base.Status]] = EndpointStatus
     READ_ONLY: ClassVar[frozenset[str]] = frozenset({"kind", "$schema"})
-    # Accepted in files, since `show` prints them; the server's own values count.
     COMPUTED: ClassVar[frozenset[str]] = frozenset({"id", "scoring_uri", "openapi_uri", "provisioning_state"})
 
     properties: values.Words = {}
@@ -133,7 +132,13 @@ class ManagedOnlineEndpoint(OnlineEndpoint):
     public_network_access: Annotated[Literal["enabled", "disabled"] | None, values.LOWER] = None
 
 
+def _compute(text: str, info: pydantic.ValidationInfo) -> str:
+    if (info.context or {}).get("file") and not text.startswith(names.PREFIX):
+        raise ValueError(f"{text!r} lacks the prefix 'azureml:'")
+    return text
+
+
 class KubernetesOnlineEndpoint(OnlineEndpoint):
     """An endpoint on an attached Kubernetes cluster."""
 
-    compute: values.Text | None = None
+    compute: Annotated[values.Text, pydantic.AfterValidator(_compute)] | None = None

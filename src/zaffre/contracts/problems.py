@@ -6,7 +6,7 @@ are looked up by whoever has the text.
 
 import dataclasses
 import difflib
-import types
+import functools
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -17,6 +17,7 @@ from zaffre.contracts import manifests
 from zaffre.core import errors, names
 
 Path = tuple[str | int, ...]
+MAX_TOLD = 50
 _UPLOAD = "Upload the files first; the SDK and the command line do that by themselves."
 
 
@@ -48,8 +49,11 @@ def raise_all(found: Iterable[Problem], *, title: str, where: Callable[[Problem]
         only = listed[0]
         raise errors.Invalid(_line(place, only, title), hint=only.hint, problems=fields)
     lines = [f"{title} is not valid:"]
+    rest = listed[MAX_TOLD:]
+    listed = listed[:MAX_TOLD]
     lines += [f"{_line(place, item, title)} {item.hint or ''}".rstrip() for item in listed]
-    raise errors.Invalid("\n".join(lines), problems=fields)
+    lines += [f"... and {len(rest)} more."] if rest else []
+    raise errors.Invalid("\n".join(lines), problems=fields[:MAX_TOLD])
 
 
 def _line(place: Callable[[Problem], str], problem: Problem, title: str) -> str:
@@ -76,7 +80,7 @@ def _problem(cls: type[pydantic.BaseModel], item: Any, data: Any) -> Problem:
     if kind == "extra_forbidden":
         return unknown_key(path, known_keys(part_at(cls, path[:-1], data)))
     if kind == "missing":
-        return Problem((*path, item["loc"][-1]) if item["loc"][-1:] != path[-1:] else path, "is required")
+        return Problem((*path, item["loc"][-1]), "is required")
     if kind == "value_error":
         return Problem(
             path, item["msg"].removeprefix("Value error, "), getattr(context.get("error"), "hint", None)
@@ -105,91 +109,89 @@ def shorten(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+@dataclasses.dataclass(frozen=True)
+class _Key:
+    """What a key of a part may hold: the models that its annotation mentions, and whether in a list or mapping."""
+
+    parts: tuple[type[pydantic.BaseModel], ...]
+    contained: bool
+
+
+@functools.cache
+def _keys(part: type[pydantic.BaseModel]) -> dict[str, _Key]:
+    return {
+        name: _Key(tuple(parts_in(field.annotation)), _is_container(field.annotation))
+        for name, field in part.model_fields.items()
+    }
+
+
 def known_keys(part: type[pydantic.BaseModel] | None) -> list[str]:
     """What a file may write at the top of this part."""
     if part is None:
         return []
     hidden = getattr(part, "NOT_IN_FILES", frozenset()) | {"status"}
-    return [
-        str(field.validation_alias or field.alias or name)
-        for name, field in part.model_fields.items()
-        if name not in hidden
-    ]
+    return [name for name in part.model_fields if name not in hidden]
 
 
 def parts_in(annotation: Any) -> list[type[pydantic.BaseModel]]:
     """The models that a field's annotation mentions, in its order."""
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return [annotation] if issubclass(annotation, pydantic.BaseModel) else []
-    if isinstance(annotation, types.GenericAlias) or typing.get_args(annotation):
-        return [part for inner in typing.get_args(annotation) for part in parts_in(inner)]
-    return []
-
-
-def choose(candidates: list[type[pydantic.BaseModel]], value: Any) -> type[pydantic.BaseModel] | None:
-    """The model that a mapping is meant to be: by its `type` where there are several."""
-    if not candidates:
-        return None
-    wanted = value.get("type") if isinstance(value, Mapping) else None
-    for part in candidates:
-        matches = getattr(part, "matches_type", None)
-        if matches is not None and matches(wanted):
-            return part
-    return candidates[0]
-
-
-def field_of(part: type[pydantic.BaseModel], key: Any) -> tuple[str, Any] | None:
-    """The field that a key of a file fills, with its annotation."""
-    for name, field in part.model_fields.items():
-        if key in (name, field.alias, field.validation_alias):
-            return name, field.annotation
-    return None
-
-
-def walk(
-    part: type[pydantic.BaseModel], value: Mapping[Any, Any], path: Path = ()
-) -> Iterator[tuple[Path, type[pydantic.BaseModel], Mapping[Any, Any]]]:
-    """Each mapping of a document that one of our models describes, outermost first."""
-    yield path, part, value
-    for key, item in value.items():
-        field = field_of(part, key)
-        for inner_path, inner in _nested(item, (*path, key)):
-            below = choose(parts_in(field[1]), inner) if field else None
-            if below is not None and _describes(field[1] if field else None, inner_path, path):
-                yield from walk(below, inner, inner_path)
-
-
-def _nested(item: Any, path: Path) -> Iterator[tuple[Path, Mapping[Any, Any]]]:
-    """The mapping itself, those in a list, and those one level below (a mapping by name)."""
-    if isinstance(item, Mapping):
-        yield path, item
-        for key, inner in item.items():
-            if isinstance(inner, Mapping):
-                yield (*path, key), inner
-    elif isinstance(item, list):
-        for index, inner in enumerate(item):
-            if isinstance(inner, Mapping):
-                yield (*path, index), inner
-
-
-def _describes(annotation: Any, path: Path, parent: Path) -> bool:
-    """Whether the models of an annotation sit directly at this depth, or one deeper in a list or mapping."""
-    deeper = len(path) - len(parent) == 2
-    return deeper == _is_container(annotation)
+    inner = typing.get_args(annotation)
+    if not inner:
+        known = isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)
+        return [annotation] if known else []
+    return [part for item in inner for part in parts_in(item)]
 
 
 def _is_container(annotation: Any) -> bool:
     origin = typing.get_origin(annotation)
     if origin in (dict, list, tuple):
         return True
-    if origin is None:
-        return False
     return any(_is_container(inner) for inner in typing.get_args(annotation) if parts_in(inner))
+
+
+def _choose(
+    candidates: tuple[type[pydantic.BaseModel], ...], value: Mapping[Any, Any]
+) -> type[pydantic.BaseModel]:
+    """The model that a mapping is meant to be: by its `type` where there are several."""
+    for part in candidates:
+        matches = getattr(part, "matches_type", None)
+        if matches is not None and matches(value.get("type")):
+            return part
+    return candidates[0]
+
+
+def walk(
+    part: type[pydantic.BaseModel], value: dict[Any, Any], path: Path = ()
+) -> Iterator[tuple[Path, type[pydantic.BaseModel], dict[Any, Any]]]:
+    """Each mapping of a document that one of our models describes, outermost first."""
+    yield path, part, value
+    keys = _keys(part)
+    for name, item in value.items():
+        key = keys.get(name)
+        if key is None or not key.parts:
+            continue
+        for inner_path, inner in _mappings(item, (*path, name), contained=key.contained):
+            yield from walk(_choose(key.parts, inner), inner, inner_path)
+
+
+def _mappings(item: Any, path: Path, *, contained: bool) -> Iterator[tuple[Path, dict[Any, Any]]]:
+    """The mapping itself, or those in the list or mapping that it is."""
+    if not contained:
+        pairs: Iterable[tuple[Path, Any]] = [(path, item)]
+    elif isinstance(item, dict):
+        pairs = [((*path, key), inner) for key, inner in item.items()]
+    elif isinstance(item, list):
+        pairs = [((*path, index), inner) for index, inner in enumerate(item)]
+    else:
+        pairs = ()
+    for place, inner in pairs:
+        if isinstance(inner, dict):
+            yield place, inner
 
 
 def part_at(cls: type[pydantic.BaseModel], path: Path, data: Any) -> type[pydantic.BaseModel] | None:
     """The model that describes the mapping at this place."""
-    if isinstance(data, Mapping):
+    if isinstance(data, dict):
         for place, part, _ in walk(cls, data):
             if place == path:
                 return part
@@ -219,12 +221,12 @@ def _value_at(data: Any, path: Iterable[Any], default: Any) -> Any:
     return data
 
 
-def refuse_local_paths(cls: type[pydantic.BaseModel], body: Mapping[str, Any]) -> None:
+def refuse_local_paths(cls: type[pydantic.BaseModel], body: dict[str, Any]) -> None:
     """Raise Invalid when a body names files of the sender's disk: a server could only read its own."""
     raise_all(local_paths(cls, body), title=str(getattr(cls, "KIND", "") or cls.__name__))
 
 
-def local_paths(cls: type[pydantic.BaseModel], body: Mapping[str, Any]) -> Iterator[Problem]:
+def local_paths(cls: type[pydantic.BaseModel], body: dict[str, Any]) -> Iterator[Problem]:
     """The places of a body that hold a path of the local disk, or a malformed address of a tree."""
     for path, part, value in walk(cls, body):
         for key in getattr(part, "PATHS", frozenset()):

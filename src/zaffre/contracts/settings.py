@@ -56,6 +56,8 @@ class ProbeSettings(_Defaulted):
 class DefaultScaleSettings(base.Part):
     """A fixed number of instances."""
 
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"type"})
+
     type: Annotated[Literal["default"], values.SNAKE] = "default"
 
     @classmethod
@@ -66,6 +68,8 @@ class DefaultScaleSettings(base.Part):
 
 class TargetUtilizationScaleSettings(base.Part):
     """As many instances as keep the utilization near a target."""
+
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"type"})
 
     type: Annotated[Literal["target_utilization"], values.SNAKE] = "target_utilization"
     min_instances: values.Count | None = None
@@ -90,6 +94,7 @@ class ResourceSettings(base.Part):
     """Kubernetes quantities: `cpu: "0.5"`, `memory: "1Gi"`, `gpu: "1"` (also written `nvidia.com/gpu`)."""
 
     POSITIONAL: ClassVar[tuple[str, ...]] = ("cpu", "memory", "gpu")
+    ALSO_KNOWN: ClassVar[frozenset[str]] = frozenset({"nvidia.com/gpu"})
 
     cpu: values.Text | None = None
     memory: values.Text | None = None

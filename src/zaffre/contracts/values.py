@@ -98,6 +98,28 @@ def _words(value: Any) -> Any:
     return {as_text(key): as_text(item) for key, item in value.items()}
 
 
+def _text_words(value: Any) -> Any:
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueError(f"the key {_shown(key)} must be text; put it in quotes")
+    return _words(value)
+
+
+def _texts_only(value: Any) -> Any:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(item, str):
+                raise ValueError(f"the value of {_shown(key)} must be text; put it in quotes")
+    return _text_words(value)
+
+
+def _free(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else as_text(key): item for key, item in value.items()}
+    return value
+
+
 def _items(value: Any) -> Any:
     if value is None or isinstance(value, list | tuple):
         return value
@@ -131,8 +153,24 @@ PathText = Annotated[str, pydantic.BeforeValidator(_path)]
 Whole = Annotated[int, pydantic.BeforeValidator(_whole)]
 Number = Annotated[float, pydantic.BeforeValidator(_number)]
 Flag = Annotated[bool, pydantic.BeforeValidator(_flag)]
-Version = Annotated[str, pydantic.BeforeValidator(_version)]
-Words = Annotated[dict[str, str], pydantic.BeforeValidator(_words)]
+Version = Annotated[
+    str, pydantic.BeforeValidator(_version), pydantic.WithJsonSchema({"type": ["string", "number"]})
+]
+_SCALARS: dict[str, Any] = {"additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+Words = Annotated[
+    dict[str, str],
+    pydantic.BeforeValidator(_words),
+    pydantic.WithJsonSchema({"type": "object", **_SCALARS}),
+]
+# The same where the files were always stricter: keys, or keys and values, must be text already.
+TextWords = Annotated[
+    dict[str, str],
+    pydantic.BeforeValidator(_text_words),
+    pydantic.WithJsonSchema({"type": "object", **_SCALARS}),
+]
+Texts = Annotated[dict[str, str], pydantic.BeforeValidator(_texts_only)]
+# A mapping whose content nobody here looks at.
+Free = Annotated[dict[str, Any], pydantic.BeforeValidator(_free)]
 Items = pydantic.BeforeValidator(_items)
 Count = Annotated[Whole, pydantic.Field(ge=0)]
 Positive = Annotated[Whole, pydantic.Field(ge=1)]

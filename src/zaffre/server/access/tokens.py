@@ -12,6 +12,9 @@ from zaffre.core import clock, errors
 from zaffre.server import db, events
 from zaffre.server.access import callers, store
 
+TOPIC = "tokens"
+"""What listens to changes of tokens."""
+
 _FORM = re.compile(r"zf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _REFUSED = "The token is wrong, expired or revoked."
 _HINT = "Give a valid one: `Authorization: Bearer <token>`, or ZAFFRE_TOKEN."
@@ -57,8 +60,10 @@ def create(
     return f"zf_{token_id}_{secret}", _record(row)
 
 
-def authenticate(uow: db.UnitOfWork, text: str) -> callers.Caller:
-    """The caller whom a token names. Raises Unauthenticated, with one text for every way of being wrong."""
+def authenticate(uow: db.UnitOfWork, text: str) -> tuple[callers.Caller, float]:
+    """The caller whom a token names, and for how many seconds more it lives (may be infinite).
+
+    Raises Unauthenticated, with one text for every way of being wrong."""
     match = _FORM.fullmatch(text)
     row = store.get_token(uow, match[1]) if match else None
     known = row.secret_hash if row else "0" * 64
@@ -66,7 +71,8 @@ def authenticate(uow: db.UnitOfWork, text: str) -> callers.Caller:
     if row is None or not right or row.revoked_at or (row.expires_at and row.expires_at <= clock.now()):
         raise errors.Unauthenticated(_REFUSED, hint=_HINT)
     grants = tuple(callers.Grant(grant["role"], grant["workspace"]) for grant in row.grants)
-    return callers.Caller(name=row.name, grants=grants, token_id=row.id)
+    left_s = (row.expires_at - clock.now()).total_seconds() if row.expires_at else float("inf")
+    return callers.Caller(name=row.name, grants=grants, token_id=row.id), left_s
 
 
 def list_all(uow: db.UnitOfWork, caller: callers.Caller) -> list[dict[str, Any]]:
@@ -82,6 +88,7 @@ def revoke(uow: db.UnitOfWork, caller: callers.Caller, token_id: str) -> None:
     if row is None:
         raise errors.NotFound(f"There is no token {token_id}.", hint="`zaffre token list` shows them.")
     store.revoke_token(uow, token_id)
+    uow.touch(TOPIC)
     events.append(
         uow,
         caller,

@@ -6,9 +6,10 @@ import uuid
 from typing import Annotated
 
 import fastapi
+from fastapi import concurrency
 
 from zaffre.core import errors
-from zaffre.server.access import callers, tokens
+from zaffre.server.access import callers
 from zaffre.server.api import context
 
 REASON_LIMIT = 1000
@@ -25,7 +26,7 @@ def request_id(request: fastapi.Request) -> str:
     return known
 
 
-def caller(request: fastapi.Request, parts: context.Deps) -> callers.Caller:
+async def caller(request: fastapi.Request, parts: context.Deps) -> callers.Caller:
     """Whoever makes this request. Raises Unauthenticated without a valid token."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
@@ -33,8 +34,10 @@ def caller(request: fastapi.Request, parts: context.Deps) -> callers.Caller:
             "This request carries no token.",
             hint="Send `Authorization: Bearer <token>`; `zaffre token show` prints yours.",
         )
-    with parts.database.read() as uow:
-        known = tokens.authenticate(uow, text.strip())
+    token = text.strip()
+    known = parts.authenticator.known(token)
+    if known is None:
+        known = await concurrency.run_in_threadpool(parts.authenticator.look_up, token)
     reason = urllib.parse.unquote(request.headers.get("x-zaffre-reason", ""))
     if len(reason) > REASON_LIMIT:
         raise errors.Invalid(f"The reason is longer than {REASON_LIMIT} characters.")

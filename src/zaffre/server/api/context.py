@@ -7,7 +7,8 @@ import fastapi
 
 from zaffre.core import settings
 from zaffre.server import db
-from zaffre.server.access import workspaces
+from zaffre.server.access import authentication, workspaces
+from zaffre.server.artifacts import service as artifacts
 
 
 @dataclasses.dataclass
@@ -16,10 +17,12 @@ class Context:
 
     settings: settings.Settings
     database: db.Database
+    authenticator: authentication.Authenticator
+    blobs: artifacts.Room
     occupants: tuple[workspaces.Occupants, ...] = ()
 
 
-def get(request: fastapi.Request) -> Context:
+async def get(request: fastapi.Request) -> Context:
     context: Context = request.app.state.context
     return context
 

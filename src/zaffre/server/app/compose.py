@@ -8,14 +8,38 @@ import fastapi
 import zaffre
 from zaffre.core import settings
 from zaffre.server import db
+from zaffre.server.access import authentication
 from zaffre.server.api import app as face
-from zaffre.server.api import audit, context, lineage, operations, tokens, workspaces
+from zaffre.server.api import artifacts as artifact_routes
+from zaffre.server.api import (
+    audit,
+    context,
+    data,
+    environments,
+    lineage,
+    models,
+    operations,
+    tokens,
+    workspaces,
+)  # fmt: skip
 from zaffre.server.app import first_start, tables
 from zaffre.server.app import home as homes
+from zaffre.server.artifacts import backends, uploads
+from zaffre.server.artifacts import service as artifacts
 from zaffre.server.db import schema
 from zaffre.server.workers import loop, relay
 
-ROUTERS = (workspaces.router, tokens.router, audit.router, lineage.router, operations.router)
+ROUTERS = (
+    workspaces.router,
+    tokens.router,
+    audit.router,
+    lineage.router,
+    operations.router,
+    artifact_routes.router,
+    models.router,
+    data.router,
+    environments.router,
+)
 
 
 @dataclasses.dataclass
@@ -51,10 +75,24 @@ def migrate(configured: settings.Settings, home: homes.Home) -> tuple[str | None
         database.close()
 
 
+def open_blobs(configured: settings.Settings, home: homes.Home) -> artifacts.Room:
+    """The configured store of blobs, and the folder where uploads wait."""
+    return artifacts.Room(
+        store=backends.open_store(configured.artifacts_url, home.path),
+        incoming=uploads.Incoming(home.path / "incoming"),
+        max_upload_bytes=configured.max_upload_bytes,
+    )
+
+
 def build(configured: settings.Settings, home: homes.Home) -> Parts:
     """Everything that `serve` starts."""
     database = open_database(configured, home)
     first_start.ensure(database, home)
-    parts = context.Context(settings=configured, database=database)
+    parts = context.Context(
+        settings=configured,
+        database=database,
+        authenticator=authentication.Authenticator(database),
+        blobs=open_blobs(configured, home),
+    )
     application = face.build(parts, ROUTERS, version=zaffre.__version__)
     return Parts(context=parts, app=application, workers=[relay.build(database)])

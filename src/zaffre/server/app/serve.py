@@ -84,6 +84,7 @@ def _serve(app: fastapi.FastAPI, listener: socket.socket) -> None:
         server_header=False,
         date_header=False,
         lifespan="off",
+        loop="asyncio",
         timeout_graceful_shutdown=10,
         h11_max_incomplete_event_size=64 * 1024,
     )

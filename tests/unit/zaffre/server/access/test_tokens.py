@@ -13,7 +13,7 @@ def make(database, **more):
 
 def who(database, text):
     with database.read() as uow:
-        return tokens.authenticate(uow, text)
+        return tokens.authenticate(uow, text)[0]
 
 
 def test_a_token_names_its_caller_and_grants(database):

@@ -1,0 +1,1 @@
+"""The main job from nothing: two models, one endpoint, a rollout under load. `make demo` runs it."""

@@ -1,0 +1,1 @@
+"""The REST face: parse, call a service, shape the answer."""

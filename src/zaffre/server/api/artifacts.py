@@ -1,0 +1,177 @@
+"""Routes of artifacts: bytes by digest, in and out as streams, and trees of them. The upload route alone is async."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import fastapi
+import pydantic
+from fastapi import concurrency, responses
+
+from zaffre.contracts import manifests
+from zaffre.core import errors
+from zaffre.server.access import callers
+from zaffre.server.api import auth, context
+from zaffre.server.artifacts import collection, service, uploads
+
+router = fastapi.APIRouter(tags=["artifacts"])
+
+_PIECE = 4 << 20
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+
+DigestPath = Annotated[str, fastapi.Path(pattern="^[0-9a-f]{64}$")]
+
+
+class MissingBody(pydantic.BaseModel):
+    """Contents that a client is about to register."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    digests: list[manifests.Digest]
+
+
+@router.post("/artifacts/missing")
+def missing(body: MissingBody, caller: auth.CallerDep, parts: context.Deps) -> dict[str, Any]:
+    """Which contents must be uploaded, and how many bytes of each arrived before."""
+    with parts.database.write() as uow:
+        found = service.missing(uow, caller, parts.blobs, body.digests)
+    return {"missing": [{"digest": item.digest, "received": item.received} for item in found]}
+
+
+@router.put("/artifacts/blobs/{digest}")
+async def put_blob(
+    digest: DigestPath, request: fastapi.Request, caller: auth.CallerDep, parts: context.Deps
+) -> responses.JSONResponse:
+    """Take in a blob, or with `Content-Range: bytes first-last/total` the next part of one."""
+    offset, total = _announced(request)
+    upload = await concurrency.run_in_threadpool(_begin, parts, caller, digest, offset=offset, total=total)
+    try:
+        await _receive(request, upload)
+    except BaseException:
+        # Also when the client went away: what came is kept for resuming.
+        await concurrency.run_in_threadpool(upload.pause)
+        raise
+    if not upload.complete():
+        upload.pause()
+        return responses.JSONResponse({"digest": digest, "received": upload.size}, status_code=202)
+    await concurrency.run_in_threadpool(service.finish_upload, parts.database, caller, parts.blobs, upload)
+    return responses.JSONResponse({"digest": digest, "received": upload.size}, status_code=201)
+
+
+@router.get("/artifacts/blobs/{digest}", response_class=responses.StreamingResponse)
+def get_blob(
+    digest: DigestPath, request: fastapi.Request, caller: auth.CallerDep, parts: context.Deps
+) -> responses.Response:
+    """The bytes, or the part that a `Range` header asks for."""
+    with parts.database.read() as uow:
+        size = service.blob_size(uow, caller, digest)
+    start, stop = _wanted(request.headers.get("range"), size)
+    headers = {"content-length": str(stop - start), "accept-ranges": "bytes", "etag": f'"{digest}"'}
+    status = 200
+    if "range" in request.headers and (start, stop) != (0, size):
+        headers["content-range"] = f"bytes {start}-{stop - 1}/{size}"
+        status = 206
+    pieces: Iterator[bytes] = parts.blobs.store.read(digest, start=start, stop=stop)
+    return responses.StreamingResponse(
+        pieces, status_code=status, headers=headers, media_type="application/octet-stream"
+    )
+
+
+@router.post("/workspaces/{workspace}/trees", status_code=201)
+def create_tree(
+    workspace: str, body: context.Body, caller: auth.CallerDep, parts: context.Deps
+) -> dict[str, Any]:
+    """Store a manifest whose contents are all here."""
+    manifest = manifests.Manifest.parse(body)
+    with parts.database.write() as uow:
+        address = service.create_tree(uow, caller, workspace, manifest)
+    return {"digest": manifest.digest, "address": address}
+
+
+@router.get("/workspaces/{workspace}/trees/{digest}")
+def get_tree(
+    workspace: str, digest: DigestPath, caller: auth.CallerDep, parts: context.Deps
+) -> responses.JSONResponse:
+    """The manifest of a stored tree."""
+    with parts.database.read() as uow:
+        manifest = service.tree(uow, caller, workspace, digest)
+    return responses.JSONResponse(manifest.model_dump(mode="json"))
+
+
+@router.post("/artifacts/collection")
+def collect(
+    caller: auth.CallerDep,
+    parts: context.Deps,
+    dry_run: bool = True,
+    grace_s: Annotated[float, fastapi.Query(ge=0)] = collection.GRACE_S,
+) -> collection.Report:
+    """Remove what nothing refers to; a dry run (the default) only lists it."""
+    return collection.collect(parts.database, caller, parts.blobs, grace_s=grace_s, dry_run=dry_run)
+
+
+def _begin(
+    parts: context.Context, caller: callers.Caller, digest: str, *, offset: int, total: int | None
+) -> uploads.Upload:
+    with parts.database.write() as uow:
+        service.begin_upload(uow, caller, digest)
+    return uploads.Upload(
+        parts.blobs.incoming,
+        caller.name,
+        digest,
+        offset=offset,
+        total=total,
+        limit=parts.blobs.max_upload_bytes,
+    )
+
+
+async def _receive(request: fastapi.Request, upload: uploads.Upload) -> None:
+    """Hash and write in a thread while the next pieces arrive."""
+    pieces: list[bytes] = []
+    waiting = 0
+    writing: asyncio.Task[None] | None = None
+    try:
+        async for piece in request.stream():
+            pieces.append(piece)
+            waiting += len(piece)
+            if waiting >= _PIECE:
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(concurrency.run_in_threadpool(upload.write, pieces))
+                pieces, waiting = [], 0
+    finally:
+        if writing is not None:
+            await writing
+    await concurrency.run_in_threadpool(upload.write, pieces)
+
+
+def _announced(request: fastapi.Request) -> tuple[int, int | None]:
+    """Where this request's bytes begin, and how long the whole blob is. Raises Invalid."""
+    length = request.headers.get("content-length")
+    given = request.headers.get("content-range")
+    if given is None:
+        return 0, int(length) if length is not None else None
+    match = _CONTENT_RANGE.fullmatch(given)
+    if match is None:
+        raise errors.Invalid(
+            f"Content-Range {given[:100]!r} is not understood.", hint="Write `bytes first-last/total`."
+        )
+    first, last, total = (int(part) for part in match.groups())
+    if not first <= last < total or (length is not None and int(length) != last - first + 1):
+        raise errors.Invalid(f"Content-Range {given!r} does not fit the body or itself.")
+    return first, total
+
+
+def _wanted(given: str | None, size: int) -> tuple[int, int]:
+    """First byte and the one after the last, as a Range header asks; whatever is not one plain range gets all."""
+    match = _RANGE.fullmatch(given) if given else None
+    if match is None or not any(match.groups()):
+        return 0, size
+    first, last = match.groups()
+    if not first:
+        return max(size - int(last), 0), size
+    start, stop = int(first), min(int(last) + 1, size) if last else size
+    if start >= stop:
+        raise errors.Invalid(f"The range {given!r} lies outside of the {size} bytes.", size=size)
+    return start, stop

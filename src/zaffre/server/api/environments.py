@@ -1,0 +1,83 @@
+"""Routes of environments."""
+
+import fastapi
+import pydantic
+from fastapi import responses
+
+from zaffre.core import errors, names
+from zaffre.server.api import auth, context, versions
+from zaffre.server.registry.environments import service
+
+router = fastapi.APIRouter(tags=["environments"])
+face = versions.Face(kind="environments", shelf=service.shelf, document=service.document)
+
+
+class CloneBody(pydantic.BaseModel):
+    """Where a clone comes from (`azureml:OLD:1`), and its version when that is not simply the next."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    source: str
+    version: str | None = None
+
+
+@router.post("/workspaces/{workspace}/environments/{name}/versions", status_code=201)
+def create(
+    workspace: str, name: str, body: context.Body, caller: auth.CallerDep, parts: context.Deps
+) -> responses.JSONResponse:
+    """Register a version; without one in the body it gets the next number."""
+    environment = versions.entity("environment", body, name)
+    with parts.database.write() as uow:
+        version, new = service.register(uow, caller, workspace, environment)
+    return face.answer(version, status=201 if new else 200)
+
+
+@router.put("/workspaces/{workspace}/environments/{name}/versions/{version}")
+def put(
+    workspace: str,
+    name: str,
+    version: str,
+    body: context.Body,
+    caller: auth.CallerDep,
+    parts: context.Deps,
+) -> responses.JSONResponse:
+    """Register this version, or find that it is there with equal content."""
+    environment = versions.entity("environment", body, name, version)
+    with parts.database.write() as uow:
+        found, new = service.register(uow, caller, workspace, environment)
+    return face.answer(found, status=201 if new else 200)
+
+
+@router.post("/workspaces/{workspace}/environments/{name}/clone", status_code=201)
+def clone(
+    workspace: str, name: str, body: CloneBody, caller: auth.CallerDep, parts: context.Deps
+) -> responses.JSONResponse:
+    """Register a new environment with the definition and the lock of another."""
+    wanted = names.parse_reference(body.source, kind="environments")
+    if wanted.registry is not None:
+        raise errors.Unsupported(
+            "An environment of a registry cannot be cloned.", hint="Clone one of this workspace."
+        )
+    source = (wanted.name, wanted.version or f"@{wanted.label or names.LATEST}")
+    with parts.database.write() as uow:
+        made = service.clone(
+            uow, caller, workspace, source, name=names.check_asset_name(name), version=body.version
+        )
+    return face.answer(made, status=201)
+
+
+@router.get("/workspaces/{workspace}/environments/{name}/versions/{version}/lock")
+def lock(
+    workspace: str, name: str, version: str, caller: auth.CallerDep, parts: context.Deps
+) -> responses.Response:
+    """The lock that every build of this version uses."""
+    with parts.database.read() as uow:
+        text = service.lock_of(uow, caller, workspace, name, version)
+    if text is None:
+        raise errors.NotFound(
+            f"Environment {name}:{version} has no lock yet.", hint="It is made when it is first built."
+        )
+    return responses.Response(text, media_type="application/json")
+
+
+versions.share_routes(router, face)

@@ -1,0 +1,158 @@
+"""Tables of the artifacts room: blobs, who brought them, trees, their files, and who holds a tree.
+
+A tree belongs to one workspace; its `id` is ours, its `digest` the world's. Rows are locked in the order tree, blob.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from zaffre.server import db
+
+_Path = sa.String(1024).with_variant(sa.String(1024, collation="C"), "postgresql")
+_Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+blobs = sa.Table(
+    "blobs",
+    db.metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("stored", sa.Boolean, nullable=False),
+    sa.Column("touched_at", db.Moment, nullable=False, index=True),
+)
+claims = sa.Table(
+    "blob_claims",
+    db.metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String(255), primary_key=True),
+)
+trees = sa.Table(
+    "trees",
+    db.metadata,
+    sa.Column("id", _Id, primary_key=True, autoincrement=True),
+    sa.Column("workspace", sa.String(64), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created_at", db.Moment, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("touched_at", db.Moment, nullable=False, index=True),
+    sa.UniqueConstraint("workspace", "digest"),
+)
+tree_files = sa.Table(
+    "tree_files",
+    db.metadata,
+    sa.Column("tree_id", _Id, primary_key=True),
+    sa.Column("path", _Path, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Index("ix_tree_files_blob", "digest", "tree_id"),
+)
+holds = sa.Table(
+    "tree_holds",
+    db.metadata,
+    sa.Column("tree_id", _Id, primary_key=True),
+    sa.Column("holder", sa.String(600), primary_key=True),
+    sa.Index("ix_tree_holds_holder", "holder"),
+)
+
+
+def upsert(uow: db.UnitOfWork, table: sa.Table) -> Any:
+    """INSERT with ON CONFLICT, which both databases speak in the same words."""
+    kind = postgresql if uow.connection.dialect.name == "postgresql" else sqlite
+    return kind.insert(table)
+
+
+def announce_blob(uow: db.UnitOfWork, digest: str, now: dt.datetime) -> None:
+    """A row for a blob that is on its way, touched, so that collection leaves it."""
+    insert = upsert(uow, blobs).values(digest=digest, size=0, stored=False, touched_at=now)
+    uow.connection.execute(
+        insert.on_conflict_do_update(index_elements=[blobs.c.digest], set_={"touched_at": now})
+    )
+
+
+def mark_stored(uow: db.UnitOfWork, digest: str, *, size: int, owner: str, now: dt.datetime) -> bool:
+    """The bytes are in the store; false when collection took the announcement away meanwhile."""
+    changed = uow.connection.execute(
+        blobs.update().where(blobs.c.digest == digest).values(size=size, stored=True, touched_at=now)
+    )
+    claim = upsert(uow, claims).values(digest=digest, owner=owner)
+    uow.connection.execute(claim.on_conflict_do_nothing())
+    return bool(changed.rowcount)
+
+
+def visible_blobs(
+    uow: db.UnitOfWork, digests: Sequence[str], *, owner: str, workspaces: Iterable[str] | None
+) -> dict[str, int]:
+    """Stored blobs and their sizes that the caller brought or can reach in a tree (None: in any workspace)."""
+    claimed = sa.exists().where((claims.c.digest == blobs.c.digest) & (claims.c.owner == owner))
+    in_tree = sa.exists().where(
+        (tree_files.c.digest == blobs.c.digest) & (trees.c.id == tree_files.c.tree_id)
+    )
+    if workspaces is not None:
+        in_tree = in_tree.where(trees.c.workspace.in_(list(workspaces)))
+    query = sa.select(blobs.c.digest, blobs.c.size).where(
+        blobs.c.digest.in_(digests) & blobs.c.stored & (claimed | in_tree)
+    )
+    return {row.digest: row.size for row in uow.connection.execute(query)}
+
+
+def touch_blobs(uow: db.UnitOfWork, digests: Sequence[str], now: dt.datetime) -> int:
+    """Keep these blobs from collection for a while; returns how many are there. Locks them, in one order."""
+    rows = (
+        sa.select(blobs.c.digest)
+        .where(blobs.c.digest.in_(digests))
+        .order_by(blobs.c.digest)
+        .with_for_update()
+    )
+    there = list(uow.connection.execute(rows).scalars())
+    uow.connection.execute(blobs.update().where(blobs.c.digest.in_(there)).values(touched_at=now))
+    return len(there)
+
+
+def insert_tree(uow: db.UnitOfWork, row: dict[str, Any]) -> int:
+    """The id of the tree, old or new, with its row locked and touched."""
+    insert = upsert(uow, trees).values(**row)
+    statement = insert.on_conflict_do_update(
+        index_elements=[trees.c.workspace, trees.c.digest], set_={"touched_at": row["touched_at"]}
+    ).returning(trees.c.id)
+    return int(uow.connection.execute(statement).scalar_one())
+
+
+def insert_files(uow: db.UnitOfWork, tree_id: int, rows: list[dict[str, Any]]) -> None:
+    there = sa.select(tree_files.c.path).where(tree_files.c.tree_id == tree_id).limit(1)
+    if rows and uow.connection.execute(there).first() is None:
+        uow.connection.execute(tree_files.insert(), [{"tree_id": tree_id, **row} for row in rows])
+
+
+def tree(uow: db.UnitOfWork, workspace: str, digest: str) -> sa.Row[Any] | None:
+    """The tree's row; collection waits for this transaction once it was read here."""
+    query = sa.select(trees).where((trees.c.workspace == workspace) & (trees.c.digest == digest))
+    return uow.connection.execute(query).first()
+
+
+def lock_tree(uow: db.UnitOfWork, workspace: str, digest: str) -> int | None:
+    """The tree's id, locked against collection until this transaction ends."""
+    query = sa.select(trees.c.id).where((trees.c.workspace == workspace) & (trees.c.digest == digest))
+    return uow.connection.execute(query.with_for_update(read=True, key_share=True)).scalar()
+
+
+def files(uow: db.UnitOfWork, tree_id: int, below: str = "") -> list[sa.Row[Any]]:
+    """The tree's files by name: all, or the one file or folder `below`."""
+    query = sa.select(tree_files).where(tree_files.c.tree_id == tree_id).order_by(tree_files.c.path)
+    if below:
+        # '0' follows '/' in byte order, which these columns sort by: the range is exactly the folder.
+        folder = (tree_files.c.path > below + "/") & (tree_files.c.path < below + "0")
+        query = query.where((tree_files.c.path == below) | folder)
+    return list(uow.connection.execute(query))
+
+
+def hold(uow: db.UnitOfWork, tree_id: int, holder: str) -> None:
+    uow.connection.execute(upsert(uow, holds).values(tree_id=tree_id, holder=holder).on_conflict_do_nothing())
+
+
+def release(uow: db.UnitOfWork, workspace: str, holder: str) -> None:
+    mine = sa.select(trees.c.id).where(trees.c.workspace == workspace).scalar_subquery()
+    uow.connection.execute(holds.delete().where((holds.c.holder == holder) & holds.c.tree_id.in_(mine)))

@@ -1,0 +1,150 @@
+"""One blob on its way in: received in pieces, hashed on the way, kept for resuming, verified at the end.
+
+The face that receives the bytes drives an Upload from a worker thread. Pieces wait in the `incoming` folder under the
+digest and the caller's name, so that nobody can spoil what another caller began; they reach the store only when the
+digest is right.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from zaffre.core import errors
+from zaffre.server.artifacts import disk
+
+_REHASH_PIECE = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Incoming:
+    """The folder of unfinished uploads."""
+
+    folder: Path
+
+    def path(self, owner: str, digest: str) -> Path:
+        """Where the caller's unfinished upload of a digest lies."""
+        return self.folder / f"{digest}.{hashlib.sha256(owner.encode()).hexdigest()[:16]}"
+
+    def received(self, owner: str, digest: str) -> int:
+        """How many bytes of an unfinished upload are there."""
+        try:
+            return self.path(owner, digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+class Upload:
+    """Open at `offset`, `write` pieces, then `verify`; `pause` keeps what came, `drop` forgets it. One thread at a time."""
+
+    def __init__(
+        self, incoming: Incoming, owner: str, digest: str, *, offset: int, total: int | None, limit: int
+    ) -> None:
+        self.digest = digest
+        self.size = offset
+        self._total = total
+        self._limit = limit
+        self._hash = hashlib.sha256()
+        if total is not None and total > limit:
+            raise self._too_large()
+        incoming.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.file, self._descriptor = _claim(incoming.path(owner, digest), offset)
+        try:
+            self._resume(offset)
+        except BaseException:
+            self.pause()
+            raise
+
+    def write(self, pieces: list[bytes]) -> None:
+        """Take in the next bytes. Raises TooLarge, Unavailable (disk full) or Invalid (more than announced)."""
+        for piece in pieces:
+            self.size += len(piece)
+            if self.size > self._limit:
+                self.drop()
+                raise self._too_large()
+            if self._total is not None and self.size > self._total:
+                self.drop()
+                raise errors.Invalid(f"More bytes came for {self.digest} than were announced.")
+            self._hash.update(piece)
+            self._append(piece)
+
+    def complete(self) -> bool:
+        """Whether all announced bytes are there; without an announcement the end of the request says so."""
+        return self._total is None or self.size == self._total
+
+    def verify(self) -> None:
+        """Check the digest and leave the file ready to be adopted. Raises Invalid, and then nothing is kept."""
+        if self._hash.hexdigest() != self.digest:
+            found = self._hash.hexdigest()
+            self.drop()
+            raise errors.Invalid(
+                f"The bytes have the SHA-256 {found}, not {self.digest} as announced; nothing was stored.",
+                hint="The file changed while it was read, or the way here broke it: upload it again.",
+            )
+
+    def pause(self) -> None:
+        """Close, and keep what came for resuming."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def drop(self) -> None:
+        """Close and forget what came."""
+        self.file.unlink(missing_ok=True)
+        self.pause()
+
+    def _resume(self, offset: int) -> None:
+        there = os.fstat(self._descriptor).st_size
+        if offset > there:
+            raise errors.Conflict(
+                f"{there} bytes of {self.digest} are here, so the upload cannot go on at {offset}.",
+                hint="Go on from the number of bytes received.",
+                received=there,
+            )
+        os.ftruncate(self._descriptor, offset)
+        done = 0
+        while done < offset:
+            piece = os.pread(self._descriptor, min(_REHASH_PIECE, offset - done), done)
+            self._hash.update(piece)
+            done += len(piece)
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+
+    def _append(self, piece: bytes) -> None:
+        rest = memoryview(piece)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            self.drop()
+            raise disk.unavailable(error) from error
+
+    def _too_large(self) -> errors.TooLarge:
+        return errors.TooLarge(
+            f"The file is larger than this server takes ({self._limit} bytes).",
+            hint="Raise max_upload_bytes in the server's settings, or register smaller files.",
+            limit=self._limit,
+        )
+
+
+def _claim(path: Path, offset: int) -> tuple[Path, int]:
+    """Open and lock the partial file; a second upload of the same bytes at the same time gets a file of its own."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            if offset:
+                raise errors.Conflict(
+                    "Another upload of the same content by the same caller is going on.",
+                    hint="Wait for it, then ask again what is missing.",
+                ) from None
+            path = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(descriptor).st_ino:
+                return path, descriptor
+        os.close(descriptor)  # the one before finished between our open and our lock

@@ -1,0 +1,196 @@
+"""Built environments: a lock becomes a folder with its Python, once, and every later asker gets the same folder.
+
+Called by the endpoints room's reconciler and by `service`. Folders are 0755 because replicas run as another user;
+ZAFFRE_HOME itself guards them. Files are hard links into uv's cache, which lies on the same file system.
+Source distributions are built by uv as the server's own user (see `uv`).
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from zaffre.core import clock, errors
+from zaffre.server.environments import (
+    addresses,
+    bytecode,
+    conda,
+    definitions,
+    locks,
+    overlays,
+    pythons,
+    slots,
+    uv,
+)
+
+Log = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class BuiltEnvironment:
+    """A folder to run in: `python` is its interpreter, `overlay` the runtime's folder; `cached` when it was there."""
+
+    digest: str
+    path: Path
+    python: Path
+    overlay: Path
+    cached: bool
+
+    @property
+    def read_only_paths(self) -> tuple[Path, ...]:
+        """Every folder that a process in this environment must be able to read, the interpreter's own included."""
+        base = self.python.resolve().parent.parent
+        return tuple(
+            dict.fromkeys((self.path, self.overlay, self.path if self.path in base.parents else base))
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """What `Builder.kept` says of one built environment; times are ISO 8601."""
+
+    digest: str
+    built_at: str
+    last_used: str
+
+
+class Builder:
+    """Builds below `root` (ZAFFRE_HOME/environments); uv's cache must lie there too for hard links."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        uv_: uv.Uv,
+        installed: Sequence[pythons.Interpreter],
+        overlay: overlays.Overlays,
+        compiled: bytecode.Store,
+        channels: conda.Channels | None = None,
+        prefer_shared: bool = False,
+    ) -> None:
+        self._compiled = compiled
+        self._builds = root / "builds"
+        self._logs = root / "logs"
+        self._uv = uv_
+        self._installed = installed
+        self._overlay = overlay
+        self._channels = channels
+        self._prefer_shared = prefer_shared
+
+    def ensure(
+        self, lock: locks.Lock, *, log: Log, definition: definitions.Definition | None = None
+    ) -> BuiltEnvironment:
+        """The environment of a lock, built if it is not there yet; `definition` lends the credentials of its indexes.
+
+        Raises Invalid (does not build, or conflicts with the runtime), Unsupported (Python gone), Unavailable.
+        """
+        slot = slots.Slot(self._builds, lock.digest)
+        cached = slot.is_complete() and _python(slot.path).exists()
+        if not cached:
+            if clashes := self._overlay.conflicts(lock):
+                raise errors.Invalid(" ".join(clashes), hint="Change the version, or leave the package out.")
+            with self._record(lock.digest, log) as both:
+                cached = not self._build(slot, lock, definition, both)
+        slot.touch()
+        overlay = self._overlay.ensure(self._interpreter(lock), log=log)
+        return BuiltEnvironment(lock.digest, slot.path, _python(slot.path), overlay, cached)
+
+    def prepare(self, *, log: Log) -> Path:
+        """The overlay for the interpreter that most environments will have; for the start of a server."""
+        interpreter, _ = pythons.choose(None, self._installed, prefer_shared=self._prefer_shared)
+        return self._overlay.ensure(interpreter, log=log)
+
+    def log_path(self, digest: str) -> Path:
+        """Where the log of the last build of a lock is kept; the file may not exist."""
+        return self._logs / f"{digest}.log"
+
+    def kept(self) -> list[Kept]:
+        """Every environment that is built."""
+        return [Kept(slot.digest, *slot.times()) for slot in slots.complete_in(self._builds)]
+
+    def remove(self, digest: str) -> bool:
+        """Delete a built environment and its log; whether there was one. The caller knows that nobody runs in it."""
+        self.log_path(digest).unlink(missing_ok=True)
+        existed = slots.Slot(self._builds, digest).remove()
+        self._compiled.prune()
+        return existed
+
+    def _build(
+        self, slot: slots.Slot, lock: locks.Lock, definition: definitions.Definition | None, log: Log
+    ) -> bool:
+        if slot.is_complete():
+            log("The interpreter of the built environment is gone; building again.")
+            slot.remove()
+
+        def build(folder: Path, hold: int) -> None:
+            fill = self._fill_prefix if lock.conda else self._fill_venv
+            fill(folder, lock, definition or definitions.Definition(), hold=hold, log=log)
+
+        return slot.fill(build, wait=lambda: log("Another process builds this environment; waiting for it."))
+
+    def _fill_venv(
+        self, folder: Path, lock: locks.Lock, definition: definitions.Definition, *, hold: int, log: Log
+    ) -> None:
+        interpreter = self._interpreter(lock)
+        self._uv.venv(folder / "env", python=interpreter.path, log=log, hold=hold)
+        self._install(folder, lock, definition, hold=hold, log=log)
+        self._compiled.compile_folder(
+            interpreter.path, lock.minor, _site_packages(folder, lock), hold=hold, log=log
+        )
+
+    def _fill_prefix(
+        self, folder: Path, lock: locks.Lock, definition: definitions.Definition, *, hold: int, log: Log
+    ) -> None:
+        if self._channels is None:
+            raise errors.Unsupported(
+                "The lock holds packages of conda channels, and this server uses none.",
+                hint="Set conda_offline to false, or lock the environment again as a new version.",
+            )
+        self._channels.install(lock.conda, folder / "env", credentials=definition.channels, log=log)
+        slots.open_to_readers(folder)
+        self._install(folder, lock, definition, hold=hold, log=log)
+        self._compiled.compile_folder(
+            str(_python(folder)), lock.minor, _site_packages(folder, lock), hold=hold, log=log
+        )
+
+    def _install(
+        self, folder: Path, lock: locks.Lock, definition: definitions.Definition, *, hold: int, log: Log
+    ) -> None:
+        if not lock.requirements.strip():
+            return
+        options = [_spelled(option, definition.pip_options) for option in lock.options]
+        self._uv.install(
+            lock.requirements, options, into=("--python", str(_python(folder))), log=log, hold=hold
+        )
+
+    def _interpreter(self, lock: locks.Lock) -> pythons.Interpreter:
+        if lock.conda:  # the overlay is solved by any interpreter, for the lock's version
+            helper = pythons.choose(None, self._installed)[0]
+            return dataclasses.replace(helper, version=lock.python)
+        return pythons.for_lock(lock.python, self._installed, prefer_shared=self._prefer_shared)
+
+    @contextlib.contextmanager
+    def _record(self, digest: str, log: Log) -> Iterator[Log]:
+        """A log that goes to the caller and into the build's own file."""
+        self._logs.mkdir(parents=True, exist_ok=True, mode=0o755)
+        with self.log_path(digest).open("a", encoding="utf-8") as file:
+
+            def both(line: str) -> None:
+                file.write(f"{clock.isoformat(clock.now())} {line}\n")
+                file.flush()
+                log(line)
+
+            yield both
+
+
+def _python(folder: Path) -> Path:
+    return folder / "env/bin/python"
+
+
+def _site_packages(folder: Path, lock: locks.Lock) -> Path:
+    return folder / f"env/lib/python{lock.minor}/site-packages"
+
+
+def _spelled(option: str, known: Sequence[str]) -> str:
+    """The lock's option as the definition spells it, credentials included."""
+    return next((one for one in known if addresses.without_credentials(one) == option), option)

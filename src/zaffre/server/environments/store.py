@@ -1,0 +1,53 @@
+"""Table of locks: one for each thing that was locked, kept as the lock's own canonical JSON."""
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from zaffre.server import db
+
+locks = sa.Table(
+    "environment_locks",
+    db.metadata,
+    sa.Column("workspace", sa.String(64), primary_key=True),
+    sa.Column("subject", sa.String(400), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("created_at", db.Moment, nullable=False),
+    sa.Index("ix_environment_locks_digest", "digest"),
+)
+
+
+def insert(
+    uow: db.UnitOfWork, workspace: str, subject: str, *, digest: str, content: str, now: dt.datetime
+) -> bool:
+    """Keep a lock; false when the subject has one already."""
+    row = {
+        "workspace": workspace,
+        "subject": subject,
+        "digest": digest,
+        "content": content,
+        "created_at": now,
+    }
+    try:
+        with uow.connection.begin_nested():
+            uow.connection.execute(locks.insert().values(**row))
+    except sa.exc.IntegrityError:
+        return False
+    return True
+
+
+def content(uow: db.UnitOfWork, workspace: str, subject: str) -> str | None:
+    mine = (locks.c.workspace == workspace) & (locks.c.subject == subject)
+    found: str | None = uow.connection.execute(sa.select(locks.c.content).where(mine)).scalar()
+    return found
+
+
+def digests(uow: db.UnitOfWork) -> set[str]:
+    """The digest of every lock of every workspace."""
+    return set(uow.connection.execute(sa.select(locks.c.digest).distinct()).scalars())
+
+
+def drop(uow: db.UnitOfWork, workspace: str, subject: str) -> None:
+    mine = (locks.c.workspace == workspace) & (locks.c.subject == subject)
+    uow.connection.execute(locks.delete().where(mine))

@@ -1,0 +1,122 @@
+"""The room put together: definitions become kept locks, and locks become built environments.
+
+Built once by the composition root (`open_workshop`); called by the endpoints reconciler and by the face that shows a
+build's log. Every call takes seconds or minutes and must not be made inside a transaction.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from zaffre.core import errors, settings
+from zaffre.server import access, db
+from zaffre.server.environments import (
+    builds,
+    bytecode,
+    conda,
+    curated,
+    definitions,
+    locks,
+    overlays,
+    pythons,
+    service,
+    solving,
+    uv,
+)
+
+Log = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Workshop:
+    """What is needed from a definition to a folder. `table` reads definitions and curated names."""
+
+    database: db.Database
+    solver: solving.Solver
+    builder: builds.Builder
+    table: curated.Table
+
+    def lock(
+        self,
+        caller: access.Caller,
+        workspace: str,
+        subject: str,
+        definition: definitions.Definition,
+        *,
+        log: Log,
+    ) -> locks.Lock:
+        """The lock of a subject: the kept one, or a new one that is kept. Raises as `solving.Solver.lock`."""
+        with self.database.read() as uow:
+            kept = service.find(uow, caller, workspace, subject)
+        if kept:
+            return kept
+        made = self.solver.lock(definition, log=log)
+        with self.database.write() as uow:
+            return service.keep(uow, caller, workspace, subject, made)
+
+    def build(
+        self,
+        caller: access.Caller,
+        workspace: str,
+        subject: str,
+        definition: definitions.Definition,
+        *,
+        log: Log,
+    ) -> tuple[locks.Lock, builds.BuiltEnvironment]:
+        """The lock of a subject and the environment built from it. Raises as `lock` and `builds.Builder.ensure`."""
+        lock = self.lock(caller, workspace, subject, definition, log=log)
+        return lock, self.builder.ensure(lock, log=log, definition=definition)
+
+    def unused(self, caller: access.Caller, *, in_use: set[str], dry_run: bool) -> list[builds.Kept]:
+        """Delete what is built from no kept lock and runs nowhere (`in_use` are lock digests); returns what went."""
+        with self.database.read() as uow:
+            needed = service.known_digests(uow, caller) | in_use
+        gone = [one for one in self.builder.kept() if one.digest not in needed]
+        for one in gone if not dry_run else ():
+            self.builder.remove(one.digest)
+        return gone
+
+
+def open_workshop(
+    configured: settings.Settings,
+    database: db.Database,
+    environ: Mapping[str, str],
+    *,
+    runtime_source: Path,
+    isolated: bool,
+) -> Workshop:
+    """The room below ZAFFRE_HOME/environments. `isolated`: replicas run as another user, so an interpreter that
+    others may run is preferred, and source distributions, whose building runs their author's code, are refused.
+    """
+    root = Path(configured.home) / "environments"
+    installed = pythons.find(environ)
+    uv_ = uv.Uv(root / ".uv-cache", environ, source_builds=not isolated)
+    channels = None if configured.conda_offline else conda.Channels(root / ".conda-cache")
+    solver = solving.Solver(
+        uv_, installed, channels=channels, stand_in=configured.python_stand_in, prefer_shared=isolated
+    )
+    compiled = bytecode.Store(root / ".bytecode")
+    overlay = overlays.Overlays(root / "overlays", runtime_source, uv_, compiled)
+    builder = builds.Builder(
+        root,
+        uv_=uv_,
+        compiled=compiled,
+        installed=installed,
+        overlay=overlay,
+        channels=channels,
+        prefer_shared=isolated,
+    )
+    return Workshop(database, solver, builder, curated.Table.load(_users_table(configured)))
+
+
+def _users_table(configured: settings.Settings) -> str | None:
+    file = configured.curated_environments_file
+    if not file:
+        return None
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise errors.Invalid(
+            f"The table of curated environments cannot be read: {error}.",
+            hint="Correct the setting curated_environments_file.",
+        ) from None

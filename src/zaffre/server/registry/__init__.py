@@ -1,0 +1,1 @@
+"""The registry: models, data and environments, each a noun on one versioning core."""

@@ -1,0 +1,179 @@
+"""Environments: what the registry demands of one, its lock, clones, and the verbs that faces and other rooms use.
+
+Solving and building is the work of the environments room above; it brings the lock here, once.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from zaffre.contracts import environment as contract
+from zaffre.contracts import events as catalogue
+from zaffre.contracts import manifests
+from zaffre.core import errors
+from zaffre.server import db, events
+from zaffre.server.access import callers
+from zaffre.server.registry.versioning import content, documents, entering, locks, nouns, service
+
+ANONYMOUS = "anonymous"
+NOUN = nouns.Noun(
+    kind="environments",
+    word="environment",
+    registered=catalogue.EnvironmentRegistered,
+    updated=catalogue.EnvironmentUpdated,
+    archived=catalogue.EnvironmentArchived,
+    restored=catalogue.EnvironmentRestored,
+    deleted=catalogue.EnvironmentDeleted,
+)
+
+
+def shelf(workspace: str) -> nouns.Shelf:
+    """The environments of a workspace."""
+    return nouns.Shelf(NOUN, workspace)
+
+
+def create(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, environment: contract.Environment
+) -> contract.Environment:
+    """Register an environment; without a version it gets the next number. Raises AlreadyExists, Invalid, NotFound."""
+    return _entity(register(uow, caller, workspace, environment)[0])
+
+
+def register(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, environment: contract.Environment
+) -> tuple[nouns.Version, bool]:
+    """As `create`; says also whether the version is new."""
+    if not environment.name:
+        raise errors.Invalid("An environment needs a name.", hint="Add `name:` to the file, or give --name.")
+    return _register(uow, caller, workspace, _draft(environment, environment.name))
+
+
+def anonymous(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, environment: contract.Environment
+) -> contract.Environment:
+    """The environment that a deployment describes inline: one hidden version per content."""
+    draft = _draft(environment, ANONYMOUS)
+    draft = dataclasses.replace(draft, version=service.content_of(draft.body)[:32], hidden=True)
+    return _entity(_register(uow, caller, workspace, draft)[0])
+
+
+def clone(
+    uow: db.UnitOfWork,
+    caller: callers.Caller,
+    workspace: str,
+    source: tuple[str, str],
+    *,
+    name: str,
+    version: str | None = None,
+) -> nouns.Version:
+    """A new environment with the definition and the lock of `source` (name, version or `@label`)."""
+    mine = shelf(workspace)
+    old = service.get(uow, caller, mine, *source)
+    draft = nouns.Draft(
+        name=name,
+        version=version,
+        body=old.body,
+        type=old.type,
+        description=old.description,
+        tags=old.tags,
+        properties=old.properties,
+        facts=old.facts,
+    )
+    made, new = _register(uow, caller, workspace, draft)
+    if new:
+        locks.copy(uow, old, made)
+    return made
+
+
+def get(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, name: str, version: str = "@latest"
+) -> contract.Environment:
+    """One environment version, by number or `@label`. Raises NotFound."""
+    return _entity(service.get(uow, caller, shelf(workspace), name, version))
+
+
+def set_lock(
+    uow: db.UnitOfWork,
+    caller: callers.Caller,
+    workspace: str,
+    name: str,
+    *,
+    version: str,
+    lock_json: str,
+    digest: str,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Keep the lock with its version, once. The same again is fine; another raises Conflict.
+
+    `facts` goes into the status beside `lock_digest`: `python`, `stand_in`, `notes`, `source`.
+    """
+    mine = shelf(workspace)
+    callers.require(caller, "environments/write", mine.resource(name))
+    kept = locks.set_once(uow, mine, name, version, text=lock_json, digest=digest, facts=dict(facts or {}))
+    if kept is None:
+        return
+    number, known = kept
+    python = str(known.get("python") or "")
+    event = catalogue.EnvironmentLocked(name=name, version=number, lock_digest=digest, python=python)
+    events.append(uow, caller, event, workspace=workspace, subject=mine.subject(name, number))
+
+
+def lock_of(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, name: str, version: str
+) -> str | None:
+    """The stored lock of a version, if it has one yet."""
+    mine = shelf(workspace)
+    callers.require(caller, "environments/read", mine.resource(name))
+    return locks.read(uow, service.find(uow, mine, name, version).id)
+
+
+def document(version: nouns.Version, *, used_by: list[str] | None = None) -> dict[str, Any]:
+    """The REST body of a version."""
+    return documents.document(version, used_by=used_by)
+
+
+def _entity(version: nouns.Version) -> contract.Environment:
+    return contract.Environment.from_body(document(version))
+
+
+def _draft(environment: contract.Environment, name: str) -> nouns.Draft:
+    _demand(environment)
+    extension = environment.zaffre
+    return nouns.Draft(
+        name=name,
+        version=environment.version,
+        body=documents.body_of(environment),
+        description=environment.description,
+        tags=environment.tags,
+        properties=environment.properties,
+        aliases=tuple(extension.aliases) if extension else (),
+    )
+
+
+def _register(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, draft: nouns.Draft
+) -> tuple[nouns.Version, bool]:
+    mine = shelf(workspace)
+    path = draft.body.get("build", {}).get("path")
+    context = None
+    if path and path.startswith(manifests.SCHEME):
+        context = content.find(uow, mine, path)
+        draft = draft.with_facts(**context.facts())
+    return entering.enter(uow, caller, mine, draft, context.place if context else None)
+
+
+def _demand(environment: contract.Environment) -> None:
+    if environment.image and environment.build:
+        raise errors.Invalid(
+            "An environment has either an image or a build context, not both.", hint="Leave one of them out."
+        )
+    if environment.build and environment.conda_file:
+        raise errors.Invalid(
+            "An environment with a build context cannot have a conda file too.",
+            hint="Let the Dockerfile install what the conda file names.",
+        )
+    if not (environment.image or environment.build or environment.has_packages):
+        raise errors.Invalid(
+            "The environment is empty.",
+            hint="Give an image, a conda_file, a build context, or zaffre.requirements.",
+        )

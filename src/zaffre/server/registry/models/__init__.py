@@ -1,0 +1,1 @@
+"""Registered models: one file or a folder of many under one version."""

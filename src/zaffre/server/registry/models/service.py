@@ -1,0 +1,129 @@
+"""Models: what the registry demands of one, and the verbs that faces and other rooms use.
+
+The server never unpickles a model. It looks at file names, and reads the text of an MLmodel file.
+"""
+
+import math
+from typing import Any
+
+import yaml
+
+from zaffre.contracts import events as catalogue
+from zaffre.contracts import model as contract
+from zaffre.core import errors
+from zaffre.server import db
+from zaffre.server.access import callers
+from zaffre.server.artifacts import service as artifacts
+from zaffre.server.registry.versioning import content, documents, entering, nouns, service
+
+NOUN = nouns.Noun(
+    kind="models",
+    word="model",
+    registered=catalogue.ModelRegistered,
+    updated=catalogue.ModelUpdated,
+    archived=catalogue.ModelArchived,
+    restored=catalogue.ModelRestored,
+    deleted=catalogue.ModelDeleted,
+)
+_MLMODEL_LIMIT = 1 << 20
+
+
+def shelf(workspace: str) -> nouns.Shelf:
+    """The models of a workspace."""
+    return nouns.Shelf(NOUN, workspace)
+
+
+def create(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, model: contract.Model
+) -> contract.Model:
+    """Register a model; without a version it gets the next number. Raises AlreadyExists, Invalid, NotFound."""
+    return contract.Model.from_body(document(register(uow, caller, workspace, model)[0]))
+
+
+def register(
+    uow: db.UnitOfWork,
+    caller: callers.Caller,
+    workspace: str,
+    model: contract.Model,
+    *,
+    room: artifacts.Room | None = None,
+) -> tuple[nouns.Version, bool]:
+    """As `create`; says also whether the version is new. With the artifacts' room, flavours are read from MLmodel."""
+    mine = shelf(workspace)
+    found = content.find(uow, mine, model.path)
+    _demand(model, found)
+    draft = nouns.Draft(
+        name=_name(model),
+        version=model.version,
+        body=documents.body_of(model),
+        type=model.type,
+        stage=model.stage,
+        description=model.description,
+        tags=model.tags,
+        properties=model.properties,
+        facts={**found.facts(), **_warnings(found)},
+        aliases=tuple(model.zaffre.aliases) if model.zaffre else (),
+    )
+    if model.flavors is None and room is not None:
+        flavors = _flavors(room, found)
+        draft = draft if flavors is None else draft.with_facts(flavors=flavors)
+    return entering.enter(uow, caller, mine, draft, found.place)
+
+
+def get(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, name: str, version: str = "@latest"
+) -> contract.Model:
+    """One model version, by number or `@label`. Raises NotFound."""
+    return contract.Model.from_body(document(service.get(uow, caller, shelf(workspace), name, version)))
+
+
+def document(version: nouns.Version, *, used_by: list[str] | None = None) -> dict[str, Any]:
+    """The REST body of a version."""
+    found = documents.document(version, used_by=used_by)
+    flavors = found["status"].pop("flavors", None)
+    return found if flavors is None else {"flavors": flavors, **found}
+
+
+def _name(model: contract.Model) -> str:
+    if not model.name:
+        raise errors.Invalid("A model needs a name.", hint="Add `name:` to the file, or give --name.")
+    return model.name
+
+
+def _demand(model: contract.Model, found: content.Content) -> None:
+    if model.type != "mlflow_model":
+        return
+    if found.is_file or found.inside("MLmodel") is None:
+        raise errors.Invalid(
+            "A model of type mlflow_model must be a folder with a file MLmodel in it.",
+            hint="Give the folder that mlflow.<flavor>.save_model wrote, or use type custom_model.",
+        )
+
+
+def _warnings(found: content.Content) -> dict[str, list[str]]:
+    lines = content.pickle_warning(found.place.files)
+    return {"warnings": lines} if lines else {}
+
+
+def _flavors(room: artifacts.Room, found: content.Content) -> dict[str, Any] | None:
+    """The flavours that an MLmodel file names; None when there is none that can be read."""
+    described = found.inside("MLmodel")
+    if described is None or found.is_file or described.size > _MLMODEL_LIMIT:
+        return None
+    try:
+        parsed = yaml.safe_load(b"".join(room.store.read(described.digest)))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        return None
+    flavors = parsed.get("flavors") if isinstance(parsed, dict) else None
+    return flavors if isinstance(flavors, dict) and _plain(flavors) else None
+
+
+def _plain(value: Any) -> bool:
+    """Whether a YAML value is one that JSON can say."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _plain(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(_plain(item) for item in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, str | int)

@@ -1,0 +1,1 @@
+"""What all registered nouns share: versions that never change, tags, aliases, search, and who uses what."""

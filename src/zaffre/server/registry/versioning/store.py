@@ -1,0 +1,363 @@
+"""Tables of versioning and their single-row work; `searching` asks them for many.
+
+A version's `id` is the microsecond of its making with ten random bits below, so that ids sort by time everywhere and
+no sequence has to be asked. An asset's row is the lock and the counter of its name: whoever registers holds it.
+"""
+
+import datetime as dt
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from zaffre.core import clock
+from zaffre.server import db
+
+_Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_Name = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
+
+assets = sa.Table(
+    "assets",
+    db.metadata,
+    sa.Column("id", _Id, primary_key=True, autoincrement=True),
+    sa.Column("workspace", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("name", _Name, nullable=False),
+    sa.Column("counter", sa.BigInteger, nullable=False),
+    sa.Column("archived", sa.Boolean, nullable=False),
+    sa.Column("newest_id", sa.BigInteger, nullable=False),
+    sa.Column("latest_id", sa.BigInteger),
+    sa.Column("latest_version", sa.String(255)),
+    sa.UniqueConstraint("workspace", "kind", "name"),
+    sa.Index("ix_assets_latest", "workspace", "kind", "latest_id"),
+)
+versions = sa.Table(
+    "asset_versions",
+    db.metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("asset_id", sa.BigInteger, nullable=False),
+    sa.Column("workspace", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("version", sa.String(255), nullable=False),
+    sa.Column("content", sa.String(64), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("stage", sa.Text),
+    sa.Column("description", sa.Text),
+    sa.Column("tags", db.Json, nullable=False),
+    sa.Column("properties", db.Json, nullable=False),
+    sa.Column("body", db.Json, nullable=False),
+    sa.Column("facts", db.Json, nullable=False),
+    sa.Column("lock", sa.Text),
+    sa.Column("archived", sa.Boolean, nullable=False),
+    sa.Column("created_at", db.Moment, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("modified_at", db.Moment, nullable=False),
+    sa.Column("modified_by", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.UniqueConstraint("asset_id", "version"),
+    sa.Index("ix_asset_versions_newest", "asset_id", "id"),
+    sa.Index("ix_asset_versions_kind", "workspace", "kind", "id"),
+)
+tags = sa.Table(
+    "asset_tags",
+    db.metadata,
+    sa.Column("term", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("version_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+graves = sa.Table(
+    "asset_graves",
+    db.metadata,
+    sa.Column("asset_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.String(255), primary_key=True),
+)
+aliases = sa.Table(
+    "asset_aliases",
+    db.metadata,
+    sa.Column("asset_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("alias", sa.String(255), primary_key=True),
+    sa.Column("version_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("version", sa.String(255), nullable=False),
+)
+alias_moves = sa.Table(
+    "asset_alias_moves",
+    db.metadata,
+    sa.Column("id", _Id, primary_key=True, autoincrement=True),
+    sa.Column("asset_id", sa.BigInteger, nullable=False),
+    sa.Column("alias", sa.String(255), nullable=False),
+    sa.Column("version", sa.String(255)),
+    sa.Column("previous", sa.String(255)),
+    sa.Column("time", db.Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("ix_asset_alias_moves_alias", "asset_id", "alias", "id"),
+)
+uses = sa.Table(
+    "asset_uses",
+    db.metadata,
+    sa.Column("version_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("workspace", sa.String(64), nullable=False),
+    sa.Index("ix_asset_uses_user", "workspace", "user"),
+)
+
+READ: sa.Select[Any] = sa.select(
+    *(column for column in versions.c if column.name != "lock"),
+    assets.c.name,
+    assets.c.archived.label("asset_archived"),
+    assets.c.latest_id,
+    assets.c.latest_version,
+).join(assets, assets.c.id == versions.c.asset_id)
+"""A version with what its asset adds; without the lock of an environment, which is long."""
+
+
+def new_id(now: dt.datetime) -> int:
+    """An id for a version that is made now."""
+    return first_id(now) + secrets.randbelow(1024)
+
+
+def first_id(moment: dt.datetime) -> int:
+    """The smallest id that a version of this moment can have."""
+    return int((moment - _EPOCH) / _MICROSECOND) << 10
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def term(workspace: str, kind: str, key: str, value: str) -> int:
+    """The number under which a tag is found; equal numbers of different tags are told apart by reading the version."""
+    text = "\0".join((workspace, kind, key, value)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
+
+
+def upsert(uow: db.UnitOfWork, table: sa.Table) -> Any:
+    """INSERT with ON CONFLICT, which both databases speak in the same words."""
+    kind = postgresql if uow.connection.dialect.name == "postgresql" else sqlite
+    return kind.insert(table)
+
+
+def ensure_asset(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> None:
+    """A row to lock for a name that may be new."""
+    insert = upsert(uow, assets).values(
+        workspace=workspace, kind=kind, name=name, counter=0, archived=False, newest_id=0
+    )
+    uow.connection.execute(insert.on_conflict_do_nothing())
+
+
+def count_up(uow: db.UnitOfWork, workspace: str, kind: str, name: str, *, version: str | None) -> sa.Row[Any]:
+    """Lock the name's row (made when new) and enter a version as its newest: the next number, or the one given.
+
+    A given whole number moves the counter, so that the number after it is free. Returns id, counter, newest_id.
+    """
+    fresh, given = new_id(clock.now()), number_of(version)
+    first = 1 if version is None else given
+    insert = upsert(uow, assets).values(
+        workspace=workspace, kind=kind, name=name, counter=first, archived=False,
+        newest_id=fresh, latest_id=fresh, latest_version=version or "1",
+    )  # fmt: skip
+    following, offered = assets.c.newest_id + 1, insert.excluded.newest_id
+    identity = sa.case((following > offered, following), else_=offered)
+    if version is None:
+        counter: Any = assets.c.counter + 1
+    else:
+        counter = sa.case(
+            (insert.excluded.counter > assets.c.counter, insert.excluded.counter), else_=assets.c.counter
+        )
+    entered = {
+        "counter": counter,
+        "archived": False,
+        "newest_id": identity,
+        "latest_id": identity,
+        "latest_version": sa.cast(counter, sa.String(255))
+        if version is None
+        else insert.excluded.latest_version,
+    }
+    keys = [assets.c.workspace, assets.c.kind, assets.c.name]
+    statement = insert.on_conflict_do_update(index_elements=keys, set_=entered)
+    return uow.connection.execute(
+        statement.returning(assets.c.id, assets.c.counter, assets.c.newest_id)
+    ).one()
+
+
+def number_of(version: str | None) -> int:
+    """The whole number that a version is, else 0; `007` is a text, because the counter never writes it."""
+    plain = version is not None and version.isascii() and version.isdigit() and version[0] != "0"
+    return int(version) if plain and version is not None and len(version) <= 15 else 0
+
+
+def lock_asset(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> sa.Row[Any] | None:
+    mine = (assets.c.workspace == workspace) & (assets.c.kind == kind) & (assets.c.name == name)
+    return uow.connection.execute(sa.select(assets).where(mine).with_for_update()).first()
+
+
+def asset(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> sa.Row[Any] | None:
+    mine = (assets.c.workspace == workspace) & (assets.c.kind == kind) & (assets.c.name == name)
+    return uow.connection.execute(sa.select(assets).where(mine)).first()
+
+
+def set_asset(uow: db.UnitOfWork, asset_id: int, values: dict[str, Any]) -> None:
+    uow.connection.execute(assets.update().where(assets.c.id == asset_id).values(**values))
+
+
+def settle_newest(uow: db.UnitOfWork, asset_id: int) -> None:
+    """Find again which version is the latest, after one was archived, restored or removed. `newest_id` only grows."""
+    newest = sa.select(versions.c.id, versions.c.version).where(
+        (versions.c.asset_id == asset_id) & ~versions.c.archived
+    )
+    row = uow.connection.execute(newest.order_by(versions.c.id.desc()).limit(1)).first()
+    found = {"latest_id": row.id, "latest_version": row.version} if row else {}
+    set_asset(uow, asset_id, {"latest_id": None, "latest_version": None, **found})
+
+
+def insert_version(uow: db.UnitOfWork, row: dict[str, Any], terms: Iterable[int]) -> None:
+    uow.connection.execute(versions.insert(), row)
+    add_terms(uow, row["id"], terms)
+
+
+def add_terms(uow: db.UnitOfWork, version_id: int, terms: Iterable[int]) -> None:
+    rows = [{"term": each, "version_id": version_id} for each in set(terms)]
+    if rows:
+        uow.connection.execute(tags.insert(), rows)
+
+
+def drop_terms(uow: db.UnitOfWork, version_id: int, terms: Iterable[int]) -> None:
+    for each in set(terms):
+        uow.connection.execute(tags.delete().where((tags.c.term == each) & (tags.c.version_id == version_id)))
+
+
+def version(uow: db.UnitOfWork, asset_id: int, text: str) -> sa.Row[Any] | None:
+    query = READ.where((versions.c.asset_id == asset_id) & (versions.c.version == text))
+    return uow.connection.execute(query).first()
+
+
+def version_by_name(
+    uow: db.UnitOfWork, workspace: str, kind: str, name: str, text: str
+) -> sa.Row[Any] | None:
+    mine = (assets.c.workspace == workspace) & (assets.c.kind == kind) & (assets.c.name == name)
+    return uow.connection.execute(READ.where(mine & (versions.c.version == text))).first()
+
+
+def version_by_label(
+    uow: db.UnitOfWork, workspace: str, kind: str, name: str, alias: str | None
+) -> sa.Row[Any] | None:
+    """The version that an alias points at; without an alias the latest."""
+    mine = (assets.c.workspace == workspace) & (assets.c.kind == kind) & (assets.c.name == name)
+    if alias is None:
+        return uow.connection.execute(READ.where(mine & (versions.c.id == assets.c.latest_id))).first()
+    pointed = (aliases.c.asset_id == assets.c.id) & (aliases.c.alias == alias)
+    query = READ.join(aliases, pointed).where(mine & (versions.c.id == aliases.c.version_id))
+    return uow.connection.execute(query).first()
+
+
+def lock_version(uow: db.UnitOfWork, version_id: int, *, for_use: bool) -> bool:
+    """Hold a version against removal (`for_use`), or against everybody who would begin to use it."""
+    query = sa.select(versions.c.id).where(versions.c.id == version_id)
+    query = query.with_for_update(read=for_use, key_share=for_use)
+    return uow.connection.execute(query).first() is not None
+
+
+def update_version(uow: db.UnitOfWork, version_id: int, values: dict[str, Any]) -> None:
+    change = versions.update().where(versions.c.id == version_id)
+    uow.connection.execute(change.values(revision=versions.c.revision + 1, **values))
+
+
+def lock_text(uow: db.UnitOfWork, version_id: int) -> str | None:
+    """The stored lock of an environment version."""
+    query = sa.select(versions.c.lock).where(versions.c.id == version_id)
+    found: str | None = uow.connection.execute(query).scalar()
+    return found
+
+
+def set_lock(uow: db.UnitOfWork, version_id: int, lock: str, facts: dict[str, Any]) -> None:
+    update_version(uow, version_id, {"lock": lock, "facts": facts})
+
+
+def delete_version(uow: db.UnitOfWork, row: sa.Row[Any]) -> None:
+    """Remove a version; its number is remembered, so that nobody gets it again."""
+    uow.connection.execute(versions.delete().where(versions.c.id == row.id))
+    uow.connection.execute(graves.insert().values(asset_id=row.asset_id, version=row.version))
+
+
+def was_deleted(uow: db.UnitOfWork, asset_id: int, text: str) -> bool:
+    query = sa.select(graves).where((graves.c.asset_id == asset_id) & (graves.c.version == text))
+    return uow.connection.execute(query).first() is not None
+
+
+def all_versions(uow: db.UnitOfWork, asset_id: int) -> list[sa.Row[Any]]:
+    query = READ.where(versions.c.asset_id == asset_id).order_by(versions.c.id)
+    return list(uow.connection.execute(query))
+
+
+def labels(uow: db.UnitOfWork, version_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The aliases of each of these versions."""
+    if not version_ids:
+        return {}
+    query = sa.select(aliases.c.version_id, aliases.c.alias).where(aliases.c.version_id.in_(version_ids))
+    found: dict[int, list[str]] = {}
+    for row in uow.connection.execute(query.order_by(aliases.c.alias)):
+        found.setdefault(row.version_id, []).append(row.alias)
+    return found
+
+
+def alias(uow: db.UnitOfWork, asset_id: int, name: str) -> sa.Row[Any] | None:
+    mine = (aliases.c.asset_id == asset_id) & (aliases.c.alias == name)
+    return uow.connection.execute(sa.select(aliases).where(mine)).first()
+
+
+def all_aliases(uow: db.UnitOfWork, asset_id: int) -> list[sa.Row[Any]]:
+    query = sa.select(aliases).where(aliases.c.asset_id == asset_id).order_by(aliases.c.alias)
+    return list(uow.connection.execute(query))
+
+
+def move_alias(uow: db.UnitOfWork, move: dict[str, Any], *, version_id: int | None) -> None:
+    """Point an alias at a version, or nowhere, and remember that it was so."""
+    mine = (aliases.c.asset_id == move["asset_id"]) & (aliases.c.alias == move["alias"])
+    uow.connection.execute(aliases.delete().where(mine))
+    if version_id is not None:
+        row = {key: move[key] for key in ("asset_id", "alias", "version")}
+        uow.connection.execute(aliases.insert().values(**row, version_id=version_id))
+    uow.connection.execute(alias_moves.insert().values(**move))
+
+
+def drop_aliases(uow: db.UnitOfWork, row: sa.Row[Any], **stamps: Any) -> None:
+    """End the aliases that point at a version which goes."""
+    pointing = sa.select(aliases.c.alias).where(aliases.c.version_id == row.id)
+    for name in list(uow.connection.execute(pointing).scalars()):
+        move = {"asset_id": row.asset_id, "alias": name, "version": None, "previous": row.version}
+        move_alias(uow, {**move, **stamps}, version_id=None)
+
+
+def alias_history(uow: db.UnitOfWork, asset_id: int, name: str) -> list[sa.Row[Any]]:
+    mine = (alias_moves.c.asset_id == asset_id) & (alias_moves.c.alias == name)
+    return list(uow.connection.execute(sa.select(alias_moves).where(mine).order_by(alias_moves.c.id.desc())))
+
+
+def add_use(uow: db.UnitOfWork, version_id: int, workspace: str, user: str) -> None:
+    insert = upsert(uow, uses).values(version_id=version_id, workspace=workspace, user=user)
+    uow.connection.execute(insert.on_conflict_do_nothing())
+
+
+def drop_uses(uow: db.UnitOfWork, workspace: str, user: str) -> None:
+    uow.connection.execute(uses.delete().where((uses.c.workspace == workspace) & (uses.c.user == user)))
+
+
+def users(uow: db.UnitOfWork, version_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Who uses each of these versions."""
+    query = sa.select(uses.c.version_id, uses.c.user).where(uses.c.version_id.in_(version_ids))
+    rows = uow.connection.execute(query.order_by(uses.c.version_id, uses.c.user))
+    return [(row.version_id, row.user) for row in rows]
+
+
+def uses_of(uow: db.UnitOfWork, workspace: str, user: str) -> list[str]:
+    query = (
+        sa.select(assets.c.kind, assets.c.name, versions.c.version)
+        .join(versions, versions.c.asset_id == assets.c.id)
+        .join(uses, uses.c.version_id == versions.c.id)
+        .where((uses.c.workspace == workspace) & (uses.c.user == user))
+        .order_by(assets.c.kind, assets.c.name, versions.c.version)
+    )
+    return [f"{row.kind}/{row.name}:{row.version}" for row in uow.connection.execute(query)]

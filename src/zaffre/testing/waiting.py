@@ -1,0 +1,20 @@
+"""Wait until a server that a test started listens, or say why it never will."""
+
+import contextlib
+import socket
+import subprocess
+import time
+
+from zaffre.core import errors
+
+
+def for_port(port: int, process: "subprocess.Popen[bytes]", *, timeout_s: float = 60.0) -> None:
+    """Return once something listens on the loopback port. Raises Unavailable when the process ends or time is over."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise errors.Unavailable(f"The test server ended at once with code {process.returncode}.")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise errors.Unavailable(f"The test server did not listen within {timeout_s:.0f} seconds.")

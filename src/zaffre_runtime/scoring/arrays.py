@@ -1,0 +1,73 @@
+"""From a model's output (numpy, pandas, nested lists) to plain JSON values, and from a joined output to its parts.
+
+Used by loaders. Works by what a value can do (`tolist`, `to_dict`), so that it needs no library itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Sequence
+
+
+class NotByRow(Exception):
+    """The output does not have one row for each row of the input."""
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return [
+            {str(key): plain(item) for key, item in row.items()} for row in value.to_dict(orient="records")
+        ]
+    if hasattr(value, "toarray"):
+        value = value.toarray()
+    if hasattr(value, "tolist"):
+        found = value.tolist()
+        return plain(found) if isinstance(found, list) and _holds_others(value) else _scalar(found)
+    return _scalar(value)
+
+
+def _holds_others(array: Any) -> bool:
+    """Object, text, bytes and time arrays may hold what JSON has no word for; numbers cannot."""
+    return getattr(getattr(array, "dtype", None), "kind", "O") not in "biuf"
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, (str, int, float, list)) or value is None:
+        return value
+    return str(value)
+
+
+def parts(output: Any, counts: Sequence[int]) -> List[Any]:
+    """The plain output of each request, whose rows were joined in this order."""
+    if len(counts) == 1:
+        return [plain(output)]
+    if isinstance(output, dict):
+        split = {key: parts(item, counts) for key, item in output.items()}
+        return [{str(key): items[index] for key, items in split.items()} for index in range(len(counts))]
+    if isinstance(output, (list, tuple)) and output and all(hasattr(item, "shape") for item in output):
+        return [list(one) for one in zip(*(parts(item, counts) for item in output))]
+    return _sliced(output, counts)
+
+
+def _sliced(output: Any, counts: Sequence[int]) -> List[Any]:
+    whole = plain(output)
+    if not isinstance(whole, list) or len(whole) != sum(counts):
+        raise NotByRow
+    found, start = [], 0
+    for count in counts:
+        found.append(whole[start : start + count])
+        start += count
+    return found
+
+
+def rectangular(rows: Sequence[Sequence[Any]], width: int, refuse: Callable[[str], Exception]) -> None:
+    for index, row in enumerate(rows):
+        if len(row) != width:
+            raise refuse(f"row {index} has {len(row)} values, the model takes {width}")

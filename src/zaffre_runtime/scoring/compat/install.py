@@ -1,0 +1,66 @@
+"""Puts our AMLRequest and AMLResponse where scripts import them from, whether or not Azure's packages are installed.
+
+Only the two modules of each path are ours. Whatever else those packages hold stays importable where they are installed,
+but their start-up code is not run (Azure's own server configures the process on import); a missing parent is made.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import types
+from typing import Dict, List, Tuple
+
+from zaffre_runtime.scoring.compat import request, response
+
+PARENTS = ("azureml.contrib.services", "azureml_inference_server_http.api")
+NOT_RUN = ("azureml.contrib.services", "azureml_inference_server_http", "azureml_inference_server_http.api")
+MODULES: Dict[str, Tuple[str, ...]] = {
+    "aml_request": ("AMLRequest", "rawhttp"),
+    "aml_response": ("AMLResponse",),
+}
+
+
+def install() -> None:
+    ours = {**vars(request), **vars(response)}
+    for parent in PARENTS:
+        package = _lineage(parent)
+        for short, members in MODULES.items():
+            module = types.ModuleType(f"{parent}.{short}")
+            for member in members:
+                setattr(module, member, ours[member])
+            sys.modules[module.__name__] = module
+            setattr(package, short, module)
+
+
+def _lineage(name: str) -> types.ModuleType:
+    """The package `name`, with every package above it linked to the next."""
+    head, _, rest = name.partition(".")
+    package = _package(head)
+    for short in rest.split("."):
+        child = _package(f"{package.__name__}.{short}")
+        setattr(package, short, child)
+        package = child
+    return package
+
+
+def _package(name: str) -> types.ModuleType:
+    if name in sys.modules:
+        return sys.modules[name]
+    folders = _folders(name)
+    if folders and name not in NOT_RUN:
+        return importlib.import_module(name)
+    made = types.ModuleType(name, "Made by Zaffre so that scoring scripts find aml_request and aml_response.")
+    made.__path__ = folders
+    sys.modules[name] = made
+    return made
+
+
+def _folders(name: str) -> List[str]:
+    """Where an installed package lies; nothing when it is not installed."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return []
+    return list(spec.submodule_search_locations or []) if spec is not None else []

@@ -1,0 +1,111 @@
+"""One request and the way back to its caller.
+
+Made by http.py on the listener's thread, scored by the data plane on the main thread, and answered once, by whoever
+claims it first (the data plane, or the watch when time is up).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import Any, List, Optional, Tuple
+
+from zaffre_runtime.scoring import answers
+
+HEADER_LIMIT = 100
+SERVER_VERSION = "zaffre/0.1.0"
+
+FAILED = ("x-ms-run-function-failed", "True")
+WORKED = ("x-ms-run-function-failed", "False")
+
+_process = (
+    f"{os.urandom(4).hex()}-{os.urandom(2).hex()}-4{os.urandom(2).hex()[1:]}-a{os.urandom(2).hex()[1:]}-"
+)
+_number = itertools.count().__next__
+
+
+def new_request_id() -> str:
+    """Shaped like a UUID: a random part of this process, then a count (a fresh random one costs ten times as much)."""
+    return f"{_process}{_number():012x}"
+
+
+class HeadersTooLong(Exception):
+    pass
+
+
+def identity(headers: Any) -> List[Tuple[str, str]]:
+    """The ids of a request, repeated in its answer; x-ms-request-id is Azure's older name of the client's own id."""
+    get = headers.get
+    request_id = get("x-request-id") or new_request_id()
+    client = get("x-ms-client-request-id", "")
+    legacy = get("x-ms-request-id", "")
+    client, legacy = client or legacy, legacy or client or request_id
+    if len(request_id) > HEADER_LIMIT:
+        raise HeadersTooLong(f"x-request-id must not exceed {HEADER_LIMIT} characters")
+    if len(client) > HEADER_LIMIT or len(legacy) > HEADER_LIMIT:
+        raise HeadersTooLong(
+            f"x-ms-request-id and x-ms-client-request-id must not exceed {HEADER_LIMIT} characters"
+        )
+    found = [("x-request-id", request_id), ("x-ms-request-id", legacy)]
+    if client:
+        found.append(("x-ms-client-request-id", client))
+    trace = get("traceid")
+    if trace is not None:
+        found.append(("TraceId", trace))
+    return found
+
+
+class Exchange:
+    """`body` is complete before the exchange reaches the data plane."""
+
+    __slots__ = ("_common", "_open", "_proto", "_watcher", "body", "headers", "identity", "scope")
+
+    def __init__(self, watcher: Any, common: List[Tuple[str, str]]) -> None:
+        self._watcher = watcher
+        self._proto = watcher.proto
+        self._open = [True]
+        self._common = common
+        self.scope = watcher.scope
+        self.headers = self.scope.headers
+        self.identity: List[Tuple[str, str]] = []
+        self.body = b""
+
+    def receive(self) -> Any:
+        """Granian's awaitable for the whole body."""
+        return self._proto()
+
+    def receive_parts(self) -> Any:
+        return self._proto.__aiter__()
+
+    def header(self, name: str) -> Optional[str]:
+        value: Optional[str] = self.headers.get(name)
+        return value
+
+    @property
+    def request_id(self) -> str:
+        return self.identity[0][1] if self.identity else ""
+
+    def answer(self, answer: answers.Answer) -> bool:
+        """Send the answer unless one was sent before; True if this one was. Safe on any thread."""
+        try:
+            self._open.pop()
+        except IndexError:
+            return False
+        head = [("content-type", answer.content_type), FAILED if answer.failed else WORKED]
+        if answer.exec_ms is not None:
+            head.append(("x-ms-run-fn-exec-ms", f"{answer.exec_ms:.3f}"))
+        self._proto.response_bytes(
+            answer.status, head + self.identity + self._common + answer.headers, answer.body
+        )
+        self._watcher.done()
+        return True
+
+    def answer_with(self, answer: answers.Answer) -> None:
+        """`answer` for callers that do not care who was first."""
+        self.answer(answer)
+
+    def drop(self) -> None:
+        """The caller went away before its request was complete."""
+        if self._open:
+            self._open.pop()
+            self._watcher.done()

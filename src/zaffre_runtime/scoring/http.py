@@ -1,0 +1,181 @@
+"""Routes, headers and limits. Its callback runs on granian's I/O thread: it answers the small things itself and hands a
+complete scoring request to the data plane. It never calls user code.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import urllib.parse
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from zaffre_runtime.scoring import answers, config, dataplane, exchange, swagger
+
+Header = Tuple[str, str]
+SCORING_METHODS = ("POST", "GET")
+HEALTHY = answers.Answer(200, b"Healthy", answers.HTML)
+TOO_MANY = "Too many requests wait for this worker. Send fewer at once, or scale the deployment out."
+
+
+class Cors:
+    """AML_CORS_ORIGINS: a comma-separated list of origins, or *."""
+
+    def __init__(self, origins: str) -> None:
+        self._origins = frozenset(origin.strip() for origin in origins.split(",") if origin.strip())
+
+    def headers(self, asked: exchange.Exchange) -> List[Header]:
+        if not self._origins:
+            return []
+        origin = asked.header("origin")
+        if origin is None or not ({"*", origin} & self._origins):
+            return []
+        allowed = [("access-control-allow-origin", origin), ("vary", "Origin")]
+        if asked.scope.method == "OPTIONS":
+            allowed.append(("access-control-allow-methods", "GET, POST"))
+            wanted = asked.header("access-control-request-headers")
+            if wanted:
+                allowed.append(("access-control-allow-headers", wanted))
+        return allowed
+
+
+class Front:
+    """`__call__` is granian's callback: one call per request, on the I/O thread."""
+
+    def __init__(
+        self,
+        plane: dataplane.DataPlane,
+        settings: config.Config,
+        *,
+        documents: swagger.Documents,
+        cors_origins: str,
+    ) -> None:
+        self._plane = plane
+        self._max_body = settings.max_body_bytes
+        self._documents = documents
+        self._cors = Cors(cors_origins) if cors_origins else None
+        self._common = [
+            ("x-ms-server-version", exchange.SERVER_VERSION),
+            ("azureml-model-deployment", settings.deployment),
+            ("x-zaffre-revision", settings.revision),
+        ]
+        self._routes: Dict[str, Callable[[exchange.Exchange], None]] = {
+            settings.health_path: self._health,
+            "/": self._health,
+            "/score": self._score,
+            "/swagger.json": self._swagger,
+        }
+
+    def __call__(self, watcher: Any) -> None:
+        asked = exchange.Exchange(watcher, self._common)
+        try:
+            self._route(asked)
+        except Exception:  # noqa: BLE001 - outermost on this thread: granian would leave the caller without an answer
+            traceback.print_exc(file=sys.stderr)
+            asked.answer(
+                answers.message(500, "An unexpected internal error occurred. Check the logs for more info.")
+            )
+
+    def _route(self, asked: exchange.Exchange) -> None:
+        handler = self._routes.get(asked.scope.path)
+        try:
+            asked.identity = exchange.identity(asked.headers)
+        except exchange.HeadersTooLong as error:
+            return asked.answer_with(answers.message(431, str(error)))
+        if self._cors is not None:
+            asked.identity = asked.identity + self._cors.headers(asked)
+        if handler is None:
+            return asked.answer_with(
+                answers.message(404, f"There is nothing at {asked.scope.path}; requests go to /score.")
+            )
+        return handler(asked)
+
+    def _health(self, asked: exchange.Exchange) -> None:
+        if asked.scope.method not in ("GET", "HEAD", "OPTIONS"):
+            return asked.answer_with(_method_not_allowed("GET, HEAD, OPTIONS"))
+        return asked.answer_with(HEALTHY)
+
+    def _swagger(self, asked: exchange.Exchange) -> None:
+        if asked.scope.method not in ("GET", "HEAD", "OPTIONS"):
+            return asked.answer_with(_method_not_allowed("GET, HEAD, OPTIONS"))
+        version = urllib.parse.parse_qs(asked.scope.query_string).get("version", ["2"])[0]
+        return asked.answer_with(self._documents.answer(version))
+
+    def _score(self, asked: exchange.Exchange) -> None:
+        method = asked.scope.method
+        if method == "OPTIONS":
+            return asked.answer_with(answers.Answer(200, b"", answers.HTML))
+        if method not in SCORING_METHODS:
+            return asked.answer_with(_method_not_allowed("GET, POST, OPTIONS"))
+        headers = asked.headers
+        length = headers.get("content-length")
+        if length is None and headers.get("transfer-encoding") is not None:
+            return _Parts(asked, self._max_body, self._complete).next()
+        if length is not None and length.isdigit() and int(length) > self._max_body:
+            return asked.answer_with(_too_large(self._max_body))
+        if length is None or length == "0":
+            return self._complete(asked)
+
+        def received(future: Any) -> None:
+            body = _result(asked, future)
+            if body is not None:
+                asked.body = body
+                self._complete(asked)
+
+        asked.receive().add_done_callback(received)
+        return None
+
+    def _complete(self, asked: exchange.Exchange) -> None:
+        if not self._plane.submit(asked):
+            asked.answer(answers.message(429, TOO_MANY))
+
+
+class _Parts:
+    """A body of unknown length (chunked), read part by part so that it can be refused when it grows too large."""
+
+    def __init__(
+        self, asked: exchange.Exchange, limit: int, complete: Callable[[exchange.Exchange], None]
+    ) -> None:
+        self._asked = asked
+        self._limit = limit
+        self._complete = complete
+        self._source = asked.receive_parts()
+        self._parts: List[bytes] = []
+        self._size = 0
+
+    def next(self) -> None:
+        try:
+            future = self._source.__anext__()
+        except StopAsyncIteration:
+            self._asked.body = b"".join(self._parts)
+            return self._complete(self._asked)
+        return future.add_done_callback(self._received)  # type: ignore[no-any-return]
+
+    def _received(self, future: Any) -> None:
+        part = _result(self._asked, future)
+        if part is None:
+            return None
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > self._limit:
+            return self._asked.answer_with(_too_large(self._limit))
+        return self.next()
+
+
+def _result(asked: exchange.Exchange, future: Any) -> Optional[bytes]:
+    """The bytes, or None when the caller went away while sending."""
+    try:
+        body: bytes = future.result()
+    except Exception:  # noqa: BLE001 - granian documents no error type; whatever it is, no caller is left to tell
+        asked.drop()
+        return None
+    return body
+
+
+def _too_large(limit: int) -> answers.Answer:
+    return answers.message(413, f"The body is larger than the limit of {limit} bytes.")
+
+
+def _method_not_allowed(allowed: str) -> answers.Answer:
+    refusal = answers.message(405, "Method not allowed")
+    refusal.headers = [("allow", allowed)]
+    return refusal

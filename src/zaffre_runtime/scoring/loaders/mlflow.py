@@ -1,0 +1,168 @@
+"""MLflow model folders, through `mlflow.pyfunc`: it enforces the model's signature, and its words reach the caller.
+
+Bodies: {"input_data": {"columns": [...], "index": [...], "data": [[...]]}}, {"input_data": [[...]]} and
+{"input_data": {"name": [[...]]}}, with `params` beside it. Only rows for flavours that answer row by row are joined.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Hashable, List, Optional
+
+from zaffre_runtime.scoring import batching, errors, swagger
+from zaffre_runtime.scoring.loaders import frames
+
+BY_ROW = frozenset(("sklearn", "xgboost", "lightgbm", "catboost", "onnx"))
+INTEGERS = ("integer", "long")
+FLOATS = ("float", "double")
+
+
+def load(folder: Path) -> MlflowModel:
+    try:
+        import mlflow.pyfunc
+    except ImportError as error:
+        raise errors.ConfigurationError(
+            f"the MLflow model {folder.name} needs mlflow, which is not in the environment: add it to the dependencies."
+        ) from error
+    try:
+        model = mlflow.pyfunc.load_model(str(folder))
+    except Exception as error:
+        raise errors.ConfigurationError(
+            f"the MLflow model {folder.name} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    return MlflowModel(model, mlflow)
+
+
+class MlflowModel:
+    def __init__(self, model: Any, mlflow: Any) -> None:
+        import numpy as np
+        import pandas as pd
+
+        self._np, self._pd = np, pd
+        self._model = model
+        self._refusal = mlflow.exceptions.MlflowException
+        self._schema = model.metadata.get_input_schema()
+        self._names: Optional[List[str]] = None
+        if self._schema is not None and self._schema.has_input_names():
+            self._names = list(self._schema.input_names())
+        self._tensors = self._schema is not None and self._schema.is_tensor_spec()
+        self._many = bool(BY_ROW & set(model.metadata.flavors)) and not self._tensors
+
+    def schemas(self) -> swagger.Schemas:
+        example: Dict[str, Any] = {"data": [[]]}
+        if self._names is not None:
+            example = {"columns": self._names, "index": [0], "data": [[None] * len(self._names)]}
+        given = {
+            "type": "object",
+            "properties": {"input_data": {"type": "object"}, "params": {"type": "object"}},
+            "example": {"input_data": example},
+        }
+        return swagger.Schemas(
+            given, {"type": "array", "items": {"type": "object"}}, swagger.ANYTHING.versions
+        )
+
+    def parse(self, body: bytes) -> batching.Rows:
+        table = frames.table(body)
+        unknown = sorted(set(table.body) - {"data", "input_data", "params"})
+        if unknown:
+            raise errors.Refused(
+                400, f"The body has the unknown key {unknown[0]!r}; it takes `input_data` and `params`."
+            )
+        params = table.body.get("params")
+        if params is not None and not isinstance(params, dict):
+            raise errors.Refused(400, "`params` must be an object.")
+        try:
+            value = self._value(table)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise errors.Refused(400, f"`input_data` does not make a table: {error}") from error
+        return batching.Rows((value, params), _size(value), self._key(value, params))
+
+    def predict(self, inputs: List[batching.Rows]) -> Any:
+        value, params = inputs[0].value
+        if len(inputs) > 1:
+            value = self._pd.concat([one.value[0] for one in inputs], ignore_index=True)
+        try:
+            return self._model.predict(value, params=params) if params else self._model.predict(value)
+        except self._refusal as error:
+            raise errors.Refused(
+                400 if _callers_fault(error) else 500, f"The model refused the input: {error.message}"
+            ) from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise errors.Refused(
+                400, f"The model refused the input: {type(error).__name__}: {error}"
+            ) from error
+
+    def _key(self, value: Any, params: Optional[Dict[str, Any]]) -> Optional[Hashable]:
+        """Frames of the same columns and types; anything else goes alone."""
+        if not self._many or params or not isinstance(value, self._pd.DataFrame):
+            return None
+        return (tuple(value.columns), tuple(str(kind) for kind in value.dtypes))
+
+    def _value(self, table: frames.Table) -> Any:
+        data = table.data
+        if table.columns is not None:
+            return self._typed(self._pd.DataFrame(data, columns=table.columns, index=_index(table)))
+        if isinstance(data, dict):
+            return self._named(data)
+        if data and all(isinstance(row, dict) for row in data):
+            return self._typed(self._pd.DataFrame(data))
+        if self._tensors:
+            return self._np.array(data, dtype=self._schema.inputs[0].type)
+        return self._by_position(data) if self._names is not None else self._np.array(data)
+
+    def _named(self, data: Dict[str, Any]) -> Any:
+        if self._tensors:
+            kinds = {one.name: one.type for one in self._schema.inputs}
+            return {name: self._np.array(value, dtype=kinds.get(name)) for name, value in data.items()}
+        columns = {
+            name: [_single(item) for item in value] if isinstance(value, list) else [value]
+            for name, value in data.items()
+        }
+        return self._typed(self._pd.DataFrame(columns))
+
+    def _by_position(self, data: List[Any]) -> Any:
+        assert self._names is not None
+        if any(not isinstance(row, list) or len(row) != len(self._names) for row in data):
+            raise errors.Refused(
+                400, f"Each row must be an array of {len(self._names)} values: {', '.join(self._names)}."
+            )
+        return self._typed(self._pd.DataFrame(data, columns=self._names))
+
+    def _typed(self, frame: Any) -> Any:
+        """JSON has one kind of number and no times: give each column the signature's type where nothing is lost."""
+        if self._schema is None or self._tensors or self._names is None:
+            return frame
+        for column in self._schema.inputs:
+            if column.name not in frame.columns:
+                continue
+            kind = getattr(column.type, "name", "")
+            present = frame[column.name].dtype.kind
+            if (kind in FLOATS + INTEGERS and present in ("i" if kind in INTEGERS else "iuf")) or (
+                kind in FLOATS and present == "O" and _numbers_or_missing(frame[column.name])
+            ):
+                frame[column.name] = frame[column.name].astype(column.type.to_pandas())
+            elif kind == "datetime":
+                frame[column.name] = self._pd.to_datetime(frame[column.name])
+        return frame
+
+
+def _numbers_or_missing(column: Any) -> bool:
+    return all(value is None or type(value) in (int, float) for value in column)
+
+
+def _index(table: frames.Table) -> Optional[List[Any]]:
+    sent = table.body.get("input_data", table.body.get("data"))
+    index = sent.get("index") if isinstance(sent, dict) else None
+    return index if isinstance(index, list) else None
+
+
+def _single(item: Any) -> Any:
+    return item[0] if isinstance(item, list) and len(item) == 1 else item
+
+
+def _size(value: Any) -> int:
+    return max((len(one) for one in value.values()), default=0) if isinstance(value, dict) else len(value)
+
+
+def _callers_fault(error: Any) -> bool:
+    return getattr(error, "error_code", "") in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")

@@ -1,0 +1,245 @@
+"""scikit-learn models in joblib, pickle or skops files.
+
+Classifiers that can answer with probabilities unless the body says `"method": "predict"`. Rows of numbers, the common
+case, take the short way: decoded straight into floats (so they are finite and need no second check), joined across
+requests, one call. Anything else (text, records, missing values) goes through pandas or an object array, alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from zaffre_runtime.scoring import arrays, batching, errors, swagger
+from zaffre_runtime.scoring.loaders import frames
+
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
+
+
+def load(path: Path) -> SklearnModel:
+    try:
+        import sklearn
+    except ImportError as error:
+        raise errors.ConfigurationError(
+            f"{path.name} needs scikit-learn, which is not in the environment: add it to the dependencies."
+        ) from error
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
+    model = _from_skops(path) if path.suffix == ".skops" else _from_pickle(path)
+    if not any(hasattr(model, method) for method in METHODS):
+        raise errors.ConfigurationError(
+            f"{path.name} holds {type(model).__module__}.{type(model).__qualname__}, which has no predict():"
+            " give a scoring script that says how it answers."
+        )
+    return SklearnModel(model, sklearn)
+
+
+def _from_pickle(path: Path) -> Any:
+    """The user deployed this file to run it, in this process that runs nothing else."""
+    try:
+        import joblib
+    except ImportError:
+        joblib = None
+    try:
+        if joblib is not None:
+            return joblib.load(path)
+        return pickle.loads(path.read_bytes())  # noqa: S301 - the model that the user deployed
+    except Exception as error:
+        raise errors.ConfigurationError(
+            f"{path.name} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _from_skops(path: Path) -> Any:
+    try:
+        import skops.io
+    except ImportError as error:
+        raise errors.ConfigurationError(
+            f"{path.name} needs skops, which is not in the environment: add it to the dependencies."
+        ) from error
+    strange = skops.io.get_untrusted_types(file=path)
+    if strange:
+        raise errors.ConfigurationError(
+            f"{path.name} holds types that skops does not trust: {', '.join(strange)}."
+            " Load it in a scoring script that names the types you trust."
+        )
+    return skops.io.load(path)
+
+
+def _nested(model: Any) -> bool:
+    """Estimators inside this one may pick columns by name."""
+    if not hasattr(model, "get_params"):
+        return True
+    return any(hasattr(value, "fit") for value in model.get_params(deep=True).values())
+
+
+class SklearnModel:
+    def __init__(self, model: Any, sklearn: Any) -> None:
+        import numpy as np
+
+        self._np = np
+        self._model = model
+        self._config = sklearn.config_context
+        self._fast = _accepted_options(sklearn)
+        names = getattr(model, "feature_names_in_", None)
+        self._names: Optional[List[str]] = None if names is None else [str(name) for name in names]
+        self._width: Optional[int] = getattr(model, "n_features_in_", None)
+        self._needs_frame = self._names is not None and _nested(model)
+        self._default = "predict_proba" if _answers_probabilities(model) else _first_method(model)
+        self._orders: Dict[Tuple[str, ...], Optional[List[int]]] = {}
+
+    def schemas(self) -> swagger.Schemas:
+        rows = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+        example = [[0.0] * (self._width or 1)]
+        method = {"type": "string", "enum": [name for name in METHODS if hasattr(self._model, name)]}
+        given = {
+            "type": "object",
+            "properties": {"data": rows, "method": method},
+            "example": {"data": example},
+        }
+        return swagger.Schemas(
+            given, {"type": "array", "items": {"type": "object"}}, swagger.ANYTHING.versions
+        )
+
+    def parse(self, body: bytes) -> batching.Rows:
+        found = frames.numbers(body)
+        if found is None:
+            return self._parse_table(body)
+        rows, columns = found.data, None
+        if rows is None:
+            given = found.input_data
+            rows, columns = (given.data, given.columns) if isinstance(given, frames.Split) else (given, None)
+        assert rows is not None
+        order = self._order(columns) if columns is not None else None
+        width = self._width if columns is None or order is None else len(columns)
+        if width is not None:
+            arrays.rectangular(rows, width, _refusal)
+        if order is not None:
+            rows = [[row[index] for index in order] for row in rows]
+        if not rows:
+            raise errors.Refused(400, "There is no row to score.")
+        return batching.Rows(rows, len(rows), self._method(found.method))
+
+    def predict(self, inputs: List[batching.Rows]) -> Any:
+        first = inputs[0]
+        if first.key is None:
+            method, table = first.value
+            return self._called(method, table, {})
+        rows = (
+            first.value
+            if len(inputs) == 1
+            else list(itertools.chain.from_iterable(one.value for one in inputs))
+        )
+        array = self._np.array(rows, dtype=self._np.float64)
+        return self._called(str(first.key), self._frame(array) if self._needs_frame else array, self._fast)
+
+    def _called(self, method: str, table: Any, options: Dict[str, bool]) -> Any:
+        with self._config(**options):
+            try:
+                return getattr(self._model, method)(table)
+            except (ValueError, TypeError, KeyError) as error:
+                raise errors.Refused(400, f"The model refused the input: {error}") from error
+
+    def _method(self, wanted: Any) -> str:
+        if wanted is None:
+            return self._default
+        if wanted not in METHODS or not hasattr(self._model, wanted):
+            there = ", ".join(name for name in METHODS if hasattr(self._model, name))
+            raise errors.Refused(400, f"The model has no method {wanted!r}; it has: {there}.")
+        return str(wanted)
+
+    # Anything but rows of numbers
+
+    def _parse_table(self, body: bytes) -> batching.Rows:
+        found = frames.table(body)
+        unknown = sorted(set(found.body) - {"data", "input_data", "method"})
+        if unknown:
+            raise errors.Refused(
+                400, f"The body has the unknown key {unknown[0]!r}; it takes {frames.SHAPES} and `method`."
+            )
+        method = self._method(found.body.get("method"))
+        rows, columns = found.data, found.columns
+        if isinstance(rows, dict):
+            rows, columns = _transposed(rows)
+        if rows and all(isinstance(row, dict) for row in rows):
+            rows, columns = _from_records(rows)
+        if not rows:
+            raise errors.Refused(400, "There is no row to score.")
+        if not all(isinstance(row, list) for row in rows):
+            raise errors.Refused(400, f"Each row must be an array of values: {frames.SHAPES}.")
+        arrays.rectangular(rows, len(columns) if columns else self._width or len(rows[0]), _refusal)
+        return batching.Rows((method, self._table(rows, columns)), len(rows))
+
+    def _table(self, rows: List[List[Any]], columns: Optional[List[str]]) -> Any:
+        order = self._order(columns) if columns is not None else None
+        if order is not None:
+            rows = [[row[index] for index in order] for row in rows]
+        if self._needs_frame:
+            return self._frame(rows)
+        try:
+            array = self._np.array(rows)
+        except ValueError as error:
+            raise errors.Refused(400, f"The rows do not make a table: {error}") from error
+        return array if array.dtype.kind in "biuf" else self._np.array(rows, dtype=object)
+
+    def _frame(self, rows: Any) -> Any:
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise errors.Refused(
+                500, "The model picks columns by name: add pandas to the environment."
+            ) from error
+        return pd.DataFrame(rows, columns=self._names).infer_objects()
+
+    def _order(self, columns: List[str]) -> Optional[List[int]]:
+        """Where the model's columns stand among the given ones; None when the model knows no names."""
+        if self._names is None:
+            return None
+        key = tuple(columns)
+        if key not in self._orders:
+            missing = [name for name in self._names if name not in columns]
+            if missing:
+                raise errors.Refused(400, f"Columns that the model needs are missing: {', '.join(missing)}.")
+            if len(self._orders) > 1000:
+                self._orders.clear()
+            self._orders[key] = [columns.index(name) for name in self._names]
+        return self._orders[key]
+
+
+def _accepted_options(sklearn: Any) -> Dict[str, bool]:
+    """Checks that decoded numbers do not need; older versions know fewer options."""
+    known = sklearn.get_config()
+    return {name: True for name in ("assume_finite", "skip_parameter_validation") if name in known}
+
+
+def _answers_probabilities(model: Any) -> bool:
+    return hasattr(model, "predict_proba") and hasattr(model, "classes_")
+
+
+def _first_method(model: Any) -> str:
+    return next(method for method in METHODS if hasattr(model, method))
+
+
+def _refusal(text: str) -> errors.Refused:
+    return errors.Refused(400, f"The rows do not fit the model: {text}.")
+
+
+def _from_records(records: List[Dict[str, Any]]) -> Tuple[List[List[Any]], List[str]]:
+    columns = list(records[0])
+    for index, record in enumerate(records):
+        if set(record) != set(columns):
+            raise errors.Refused(
+                400, f"Row {index} does not have the same columns as row 0 ({', '.join(columns)})."
+            )
+    return [[record[name] for name in columns] for record in records], columns
+
+
+def _transposed(named: Dict[str, Any]) -> Tuple[List[List[Any]], List[str]]:
+    """Columns by name, as MLflow's named tensors of one column each."""
+    columns = [[item[0] if isinstance(item, list) and len(item) == 1 else item for item in column]
+               if isinstance(column, list) else [column] for column in named.values()]  # fmt: skip
+    if len({len(column) for column in columns}) > 1:
+        raise errors.Refused(400, "The columns of `input_data` have different lengths.")
+    return [list(row) for row in zip(*columns)], list(named)

@@ -1,0 +1,106 @@
+"""A service's folder and spec as the supervisor needs them: its parts made ready, its launch, its wishes. Decides nothing."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Optional
+
+from zaffre_runtime.shim import isolation, limits, records, spawn
+
+_TEMPORARY = "tmp"  # beside scratch, not in it: what the process owns could be turned into a link
+
+
+class Home:
+    """The folder of one service."""
+
+    def __init__(self, folder: str, spec: Dict[str, Any]) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.log_folder = os.path.join(folder, records.LOG)
+        status = os.stat(folder)
+        self._identity = status.st_ino
+        # Two installations may give the same service the same folder name, but not the same inode.
+        self.unique_name = f"zaffre-{os.path.basename(folder)}-{status.st_dev:x}-{status.st_ino:x}"
+        _make(self.log_folder)
+        self._scratch = os.path.join(folder, records.SCRATCH)
+        self._temporary = os.path.join(folder, _TEMPORARY)
+        self._files = os.path.join(folder, records.FILES)
+        self._sockets = str(spec["socket_folder"])
+        self._isolation: Optional[isolation.Isolation] = None
+        self.choice = isolation.Choice("none", "not isolated: isolation is switched off")
+        if spec.get("isolation"):
+            self._isolation = isolation.Isolation.parse(
+                spec["isolation"], [self._scratch, self._sockets], [self._files], self._temporary
+            )
+            self.choice = isolation.choose(self._isolation, spec["argv"][0])
+
+    def is_there(self) -> bool:
+        """Whether the folder is still the one that this shim was started for."""
+        try:
+            return os.stat(self.folder).st_ino == self._identity
+        except OSError:
+            return False
+
+    def stop_request(self) -> Optional[float]:
+        """The time to drain, when somebody asked for the end."""
+        request = records.read_json(os.path.join(self.folder, records.STOP))
+        return None if request is None else float(request.get("drain_s", 0))
+
+    def prepare(self) -> None:
+        """Make folders, drop a stale socket, hand over what belongs to the process. Raises OSError."""
+        own = [self._scratch, self._temporary, self._sockets]
+        os.makedirs(
+            self._sockets, mode=0o700, exist_ok=True
+        )  # a restart of the machine may have emptied /run
+        for folder in (self._scratch, self._temporary):
+            _make(folder)
+        _empty(self._sockets)
+        if self._isolation is None or self.choice.mode == "none":
+            return
+        handed_over = [
+            *own,
+            self._files,
+            *(os.path.join(self._files, name) for name in os.listdir(self._files)),
+        ]
+        handed_over += [bind.source for bind in self._isolation.binds if not bind.read_only]
+        for path in handed_over:
+            os.chown(path, self._isolation.uid, self._isolation.gid, follow_symlinks=False)
+
+    def launch(self, group: limits.ControlGroup) -> spawn.Launch:
+        """What to start."""
+        private = self.choice.mode == "namespace"
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": self._scratch,
+            "TMPDIR": "/tmp" if private else self._temporary,  # noqa: S108  # its own /tmp
+            **self.spec.get("environment", {}),
+            records.MARKER: self.folder,
+        }
+        cwd = self.spec.get("cwd") or self._scratch
+        return spawn.Launch(self.spec["argv"], environment, cwd, self.choice.mode, self._isolation, group)
+
+    def unbound(self) -> List[str]:
+        """Targets that nothing is bound to, because no mounts are made."""
+        binds = self._isolation.binds if self._isolation else ()
+        return [] if self.choice.mode == "namespace" else [b.target for b in binds if b.source != b.target]
+
+    def leave(self) -> None:
+        """Take the sockets away."""
+        try:
+            _empty(self._sockets)
+            os.rmdir(self._sockets)
+        except OSError:
+            return  # gone already, or the process put folders there: the server's remove takes them
+
+
+def _make(folder: str) -> None:
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        return
+
+
+def _empty(folder: str) -> None:
+    for entry in os.scandir(folder):
+        if not entry.is_dir(follow_symlinks=False):  # a folder is in nobody's way
+            os.unlink(entry.path)

@@ -1,0 +1,78 @@
+"""The probe over the life of one attempt: every 100 ms until the first success, then by its own periods.
+
+Called by the supervisor at each turn of its loop; says `ready` once, `failed` when the process counts as dead.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Container, Dict, List, Optional, Tuple
+
+from zaffre_runtime.shim import policy, probe
+
+NEVER = float("inf")
+_STARTUP_PERIOD_S = 0.1
+
+
+class Watch:
+    """Looks at one process after the other. Without a probe it never says anything."""
+
+    def __init__(self, table: Optional[Dict[str, Any]]) -> None:
+        self._probe = probe.Probe(table) if table else None
+        self._look: Optional[probe.Look] = None
+        self._thresholds = policy.Thresholds()
+        self._started = 0.0
+        self._is_ready = False
+        self._next = NEVER
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a probe at all."""
+        return self._probe is not None
+
+    def start(self, now: float) -> None:
+        """A new attempt."""
+        self.stop()
+        if self._probe is None:
+            return
+        self._thresholds = policy.Thresholds(self._probe.success_threshold, self._probe.failure_threshold)
+        self._started, self._is_ready = now, False
+        self._next = now + _STARTUP_PERIOD_S
+
+    def stop(self) -> None:
+        """Nothing to look at any more."""
+        if self._look:
+            self._look.close()
+        self._look, self._next = None, NEVER
+
+    def deadline(self) -> float:
+        """When `step` must be called at the latest."""
+        return self._look.deadline if self._look else self._next
+
+    def watched(self) -> List[Tuple[int, int]]:
+        """Descriptors and events to wait for."""
+        return [(self._look.fileno(), self._look.events)] if self._look and self._look.result is None else []
+
+    def step(self, now: float, ready: Container[int]) -> str:
+        """Go on: `ready`, `failed` or nothing."""
+        if self._look is None:
+            if self._probe and now >= self._next:
+                self._look = self._probe.begin(now)
+            return ""
+        self._look.advance(now, ready=self._look.fileno() in ready)
+        if self._look.result is None:
+            return ""
+        success, self._look = self._look.result, None
+        return self._count(success, now)
+
+    def _count(self, success: bool, now: float) -> str:
+        assert self._probe is not None
+        if not self._is_ready:
+            self._is_ready = success
+            if not success:
+                self._next = now + _STARTUP_PERIOD_S
+                return ""
+            self._next = max(now + self._probe.period_s, self._started + self._probe.initial_delay_s)
+            return "ready"
+        self._next = now + self._probe.period_s
+        self._thresholds = self._thresholds.after(success)
+        return "failed" if self._thresholds.failed else ""

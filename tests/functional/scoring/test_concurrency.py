@@ -1,0 +1,246 @@
+"""One call at a time on the main thread; batches; time limits; the end of a replica."""
+
+import concurrent.futures
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+ONE_AT_A_TIME = """
+    import asyncio, threading, time
+    inside = 0
+    def init():
+        global thread
+        thread = threading.get_ident()
+    def run(raw_data):
+        global inside
+        assert threading.get_ident() == thread and threading.current_thread() is threading.main_thread()
+        inside += 1
+        seen = inside
+        time.sleep(0.005)
+        inside -= 1
+        return [asyncio.run(echo(raw_data)), seen]
+    async def echo(value):
+        return value
+"""
+
+WAITS_FOR_A_FILE = """
+    import os, time
+    def init(): pass
+    def run(raw_data):
+        if raw_data == "quick":
+            return "quick"
+        open("started", "w").close()
+        while not os.path.exists("go"):
+            time.sleep(0.005)
+        return "slow"
+"""
+
+
+def test_run_is_called_one_at_a_time_on_the_thread_of_init(start):
+    replica = start(ONE_AT_A_TIME)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda number: replica.ask(body=str(number)).json(), range(64)))
+    assert answers == [[str(number), 1] for number in range(64)]
+
+
+def test_health_answers_while_a_call_runs(start):
+    replica = start(WAITS_FOR_A_FILE)
+    code = replica.folder / "code"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(replica.ask, body="slow")
+        replica.wait_for((code / "started").exists, "in the call")
+        assert replica.ask("GET", "/").status == 200
+        (code / "go").touch()
+        assert slow.result().json() == "slow"
+
+
+def test_a_call_over_its_time_is_answered_and_the_worker_goes_on_if_it_ends_in_the_grace(start):
+    replica = start(WAITS_FOR_A_FILE, request_timeout_ms=200, timeout_grace_ms=60_000)
+    answer = replica.ask(body="slow")
+    assert answer.status == 500
+    assert answer.json() == {"message": "Scoring timeout after 200 ms"}
+    assert answer.headers["x-ms-run-function-failed"] == "True"
+    (replica.folder / "code" / "go").touch()
+    assert replica.ask(body="quick").json() == "quick"
+
+
+def test_a_stuck_call_ends_the_worker_and_closes_waiting_connections(start):
+    replica = start(WAITS_FOR_A_FILE, request_timeout_ms=300, timeout_grace_ms=700)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        stuck = pool.submit(replica.ask, body="slow")
+        replica.wait_for((replica.folder / "code" / "started").exists, "in the call")
+        waiting = pool.submit(replica.ask, body="quick")
+        assert stuck.result().status == 500
+        with pytest.raises(OSError):
+            waiting.result()
+    assert replica.exit_code() == 5
+    assert "in run" in replica.log()  # where it was stuck
+
+
+def test_code_that_never_gives_up_the_interpreter_lock_ends_too(start):
+    script = """
+        import re
+        def init(): pass
+        def run(raw_data):
+            return bool(re.match(r"(a+)+$", "a" * 64 + "b"))
+    """
+    replica = start(script, request_timeout_ms=100, timeout_grace_ms=100, lock_held_grace_ms=500)
+    with pytest.raises(OSError):
+        replica.ask(body="x")
+    assert replica.exit_code() == 1
+    assert "in run" in replica.log()
+
+
+def test_the_users_variable_shortens_the_time(start):
+    replica = start(WAITS_FOR_A_FILE, environ={"SCORING_TIMEOUT_MS": "100"}, timeout_grace_ms=60_000)
+    assert replica.ask(body="slow").json() == {"message": "Scoring timeout after 100 ms"}
+
+
+def test_sigterm_finishes_what_is_in_flight_refuses_new_and_exits_0(start):
+    replica = start(WAITS_FOR_A_FILE)
+    code = replica.folder / "code"
+    idle = replica.connection()
+    idle.request("GET", "/")
+    idle.getresponse().read()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        slow = pool.submit(replica.ask, body="slow")
+        replica.wait_for((code / "started").exists, "in the call")
+        queued = replica.connection()
+        queued.request("POST", "/score", body="quick")
+        for _ in range(3):  # the I/O thread has now read the request before
+            assert replica.ask("GET", "/").status == 200
+        replica.process.send_signal(signal.SIGTERM)
+        replica.wait_for(lambda: not Path(replica.config["socket"]).exists(), "closed")
+        with pytest.raises(OSError):
+            replica.ask(body="new")
+        (code / "go").touch()
+        assert slow.result().json() == "slow"
+        assert queued.getresponse().read() == b'"quick"'
+    assert replica.exit_code() == 0
+    queued.close()
+    idle.close()
+
+
+def test_sigterm_when_idle_and_the_users_exit_hooks(start):
+    replica = start(
+        """
+        import atexit
+        def init(): atexit.register(print, "goodbye")
+        def run(raw_data): return 1
+        """,
+        tcp=True,
+    )
+    replica.process.send_signal(signal.SIGTERM)
+    assert replica.exit_code() == 0
+    assert "goodbye" in replica.log()
+
+
+def test_a_script_that_exits_ends_the_worker(start):
+    replica = start("import sys\ndef init(): pass\ndef run(raw_data): sys.exit(0)\n")
+    with pytest.raises(OSError):
+        replica.ask(body="")
+    assert replica.exit_code() == 1
+    assert "SystemExit" in replica.log()
+
+
+def test_too_many_waiting_are_refused_with_429(start):
+    replica = start(WAITS_FOR_A_FILE, max_waiting=2)
+    code = replica.folder / "code"
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        first = pool.submit(replica.ask, body="slow")
+        replica.wait_for((code / "started").exists, "in the call")
+        others = [pool.submit(replica.ask, body="quick") for _ in range(6)]
+        refused = [done.result() for done in _first(others, 4)]
+        assert [answer.status for answer in refused] == [429] * 4
+        (code / "go").touch()
+        assert first.result().status == 200
+        assert sorted(other.result().status for other in others) == [200] * 2 + [429] * 4
+
+
+def _first(futures, count):
+    done = []
+    for future in concurrent.futures.as_completed(futures):
+        done.append(future)
+        if len(done) == count:
+            return done
+    return done
+
+
+@pytest.fixture(scope="module")
+def recording_model(start_shared, tmp_path_factory):
+    """A scikit-learn estimator that knows how many rows each call had, and fails on a row that starts with 666."""
+    folder = tmp_path_factory.mktemp("model")
+    source = tmp_path_factory.mktemp("source")
+    (source / "recorder.py").write_text(
+        "import time\n"
+        "from sklearn.base import BaseEstimator\n"
+        "class Recorder(BaseEstimator):\n"
+        "    n_features_in_ = 2\n"
+        "    def predict(self, X):\n"
+        "        time.sleep(0.02)\n"
+        "        if (X[:, 0] == 666).any():\n"
+        "            raise RuntimeError('a row broke the model')\n"
+        "        return [[float(row[0]) * 2, len(X)] for row in X]\n"
+    )
+    (folder / "model.pkl").write_bytes(b"crecorder\nRecorder\n)\x81.")
+    return start_shared(model_dir=str(folder), environ={"PYTHONPATH": str(source)})
+
+
+def test_each_of_a_batch_gets_its_own_answer(recording_model):
+    def ask(number):
+        rows = [[number * 10 + row, 0] for row in range(number % 3 + 1)]
+        return [row[0] / 2 for row in recording_model.score({"data": rows}).json()]
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(96)))
+    assert answers == [[number * 10 + row for row in range(number % 3 + 1)] for number in range(96)]
+
+
+def test_requests_that_wait_are_scored_together(recording_model):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(lambda number: recording_model.score({"data": [[number, 0]]}).json(), range(64))
+        )
+    assert max(answer[0][1] for answer in answers) > 4
+
+
+def test_a_row_that_breaks_the_model_fails_alone(recording_model):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(
+                lambda number: recording_model.score({"data": [[666 if number % 8 == 3 else number, 0]]}),
+                range(48),
+            )
+        )
+    assert [answer.status for answer in answers] == [500 if number % 8 == 3 else 200 for number in range(48)]
+    assert [answer.json()[0][0] for answer in answers if answer.status == 200] == [
+        number * 2.0 for number in range(48) if number % 8 != 3
+    ]
+
+
+def test_many_connections_and_no_lost_answer(recording_model):
+    """Keep-alive clients, each on its own connection, as Envoy would hold them."""
+
+    def client(number):
+        connection = recording_model.connection()
+        found = []
+        for turn in range(20):
+            connection.request("POST", "/score", body=json.dumps({"data": [[number * 100 + turn, 1]]}))
+            found.append(json.loads(connection.getresponse().read())[0][0] / 2)
+        connection.close()
+        return found
+
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(client, range(32)))
+    assert answers == [[number * 100 + turn for turn in range(20)] for number in range(32)]
+
+
+def test_the_process_is_one(recording_model):
+    children = Path(f"/proc/{recording_model.process.pid}/task/{recording_model.process.pid}/children")
+    if not children.exists():
+        pytest.skip("this kernel does not list children")
+    assert children.read_text() == ""
+    assert os.getpgid(recording_model.process.pid) > 0
