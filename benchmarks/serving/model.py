@@ -4,6 +4,7 @@ Class probabilities are compared, not labels: a server that scores something els
 """
 
 import dataclasses
+import importlib.metadata
 import json
 import shutil
 from pathlib import Path
@@ -26,6 +27,11 @@ class Example:
     inputs: list[list[float]]
     answers: list[list[float]]
 
+    @property
+    def packages(self) -> list[str]:
+        """What must be installed to read the file, in the versions that wrote it."""
+        return [f"{name}=={importlib.metadata.version(name)}" for name in ("scikit-learn", "numpy", "joblib")]
+
     def is_right(self, index: int, answer: Rows) -> bool:
         """Whether a server's answer to one input equals ours."""
         wanted = np.array([self.answers[index]])
@@ -46,3 +52,8 @@ def make(folder: Path) -> Example:
     inputs_file.write_text(json.dumps(chosen.tolist()), encoding="utf-8")
     answers = [fitted.predict_proba([row])[0].tolist() for row in chosen]
     return Example(file, inputs_file, chosen.tolist(), answers)
+
+
+def plain_body(row: list[float]) -> str:
+    """The body that most servers take."""
+    return json.dumps({"data": [row]})

@@ -17,10 +17,6 @@ ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "BENTOML_DO_NOT_TRACK": "True
 MOST = 32  # rows of one batch: the number of connections
 
 
-def _plain_body(row: list[float]) -> str:
-    return json.dumps({"data": [row]})
-
-
 def _plain_rows(answer: Any) -> model.Rows:
     return answer
 
@@ -33,7 +29,7 @@ class Peer:
     command: Callable[[Path, Path, int], list[str]]
     path: str = "/score"
     packaged: bool = True
-    body: Callable[[list[float]], str] = _plain_body
+    body: Callable[[list[float]], str] = model.plain_body
     rows: Callable[[Any], model.Rows] = _plain_rows
     prepare: Callable[[model.Example, Path, int], None] = lambda example, folder, port: None
 

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import urllib.parse
 from pathlib import Path
 
 
@@ -53,3 +54,19 @@ def pin(pid: int, core: int) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+
+
+def listener_at(url: str) -> int:
+    """The process that listens at a local address."""
+    port = urllib.parse.urlsplit(url).port or 80
+    inodes = {f"socket:[{inode}]" for inode in _listening(port)}
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        with contextlib.suppress(OSError):  # it ended, or is not ours
+            if any(str(link.readlink()) in inodes for link in folder.iterdir()):
+                return int(folder.parent.name)
+    raise LookupError(f"no process listens on port {port}")
+
+
+def _listening(port: int) -> list[str]:
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return [row[9] for row in rows if row[3] == "0A" and int(row[1].split(":")[1], 16) == port]

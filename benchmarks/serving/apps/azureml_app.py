@@ -2,14 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 
 import joblib
 import numpy as np
 
 
 def init():
-    global model
-    model = joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.joblib"))
+    global model  # noqa: PLW0603 - the documented form of a scoring script
+    model = joblib.load(Path(os.environ["AZUREML_MODEL_DIR"]) / "model.joblib")
 
 
 def run(raw_data):
