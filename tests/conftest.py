@@ -32,7 +32,7 @@ def database_url(request, tmp_path):
     """The URL of an empty database; every test that asks for it runs on both kinds."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/zaffre.db"
-    return request.getfixturevalue("postgres_server").create_database()
+    return request.getfixturevalue("postgres_server").emptied_database()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".demo"
 FILES = Path(__file__).parent / "files"
 PER_PHASE = 400
+CHANGING = "while it changed"
 
 
 class Story:
@@ -146,6 +147,7 @@ def compare(story: Story, rows, expected) -> None:
 def roll_out(story: Story, traffic: load.Load) -> None:
     def step(name: str, *words: str) -> None:
         story.say(name)
+        traffic.phase(CHANGING)
         story.zaffre("online-endpoint", "update", "-n", "diabetes", *words, quiet=True)
         traffic.phase(name)
         traffic.wait_for(PER_PHASE)
@@ -168,19 +170,18 @@ def in_use(story: Story) -> None:
 def crash(story: Story, traffic: load.Load) -> None:
     story.say("Kill the control plane with SIGKILL under load, start it again")
     facts = json.loads((WORK / "home" / "server.json").read_text())
-    traffic.phase("Control plane killed")
+    traffic.phase("control plane killed")
     os.kill(facts["pid"], signal.SIGKILL)
     traffic.wait_for(PER_PHASE)
     story.zaffre("server", "start")
-    traffic.phase("Control plane back")
+    traffic.phase("control plane back")
     traffic.wait_for(PER_PHASE)
 
 
 def report(story: Story, traffic: load.Load) -> None:
     story.say("What the requests saw")
     print(f"{'phase':26}{'requests':>9}{'failed':>8}{'blue':>8}{'green':>8}{'p50 ms':>9}{'p99 ms':>9}")
-    phases = [phase for phase in traffic.phases if phase.name != "start"]
-    for phase in phases:
+    for phase in load.merged(traffic.phases):
         counts = phase.by_deployment
         print(
             f"{phase.name:26}{phase.requests:>9}{len(phase.failures):>8}{counts['blue']:>8}{counts['green']:>8}"

@@ -28,6 +28,18 @@ class Phase:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def merged(phases: list[Phase]) -> list[Phase]:
+    """Phases of one name as one, in the order of their first."""
+    rows: dict[str, Phase] = {}
+    for phase in phases:
+        row = rows.setdefault(phase.name, Phase(phase.name))
+        row.by_deployment += phase.by_deployment
+        row.failures += phase.failures
+        row.latencies_ms += phase.latencies_ms
+        row.seconds += phase.seconds
+    return list(rows.values())
+
+
 class Load:
     """Sends rows to the endpoint from several connections; `phase` opens a new account."""
 
@@ -46,7 +58,7 @@ class Load:
         ]
 
     def __enter__(self):
-        self.phase("start")
+        self.phase("before")
         for thread in self._threads:
             thread.start()
         return self

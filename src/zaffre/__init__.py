@@ -6,6 +6,8 @@ The public names are loaded on first use, so that `import zaffre` costs nothing.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from zaffre.core.version import VERSION as __version__  # noqa: N811 # the name that Python gives it
+
 if TYPE_CHECKING:
     from zaffre.contracts.files import load_data as load_data
     from zaffre.contracts.files import load_environment as load_environment
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from zaffre.contracts.files import load_workspace as load_workspace
     from zaffre.sdk.client import MLClient as MLClient
 
-__version__ = "0.1.0"
 __all__ = [
     "MLClient",
     "__version__",

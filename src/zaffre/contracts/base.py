@@ -54,6 +54,8 @@ class Part(pydantic.BaseModel, metaclass=_Meta):
     COMPUTED: ClassVar[frozenset[str]] = frozenset()
     # Keys that hold a path of the local disk, or an address.
     PATHS: ClassVar[frozenset[str]] = frozenset()
+    # Keys that name a file inside the folder that the part is about.
+    INSIDE: ClassVar[frozenset[str]] = frozenset()
     # Keys that hold the content of a file, or the path of it on the local disk.
     CONTENTS: ClassVar[frozenset[str]] = frozenset()
     # What to say about an unknown key that people put here for a reason.

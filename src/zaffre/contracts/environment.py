@@ -1,6 +1,6 @@
 """An environment: what must be installed for code to run; the lock of it is made once and kept with the version."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
@@ -39,6 +39,7 @@ class BuildContext(base.Part):
     """A folder with a Dockerfile."""
 
     PATHS: ClassVar[frozenset[str]] = frozenset({"path"})
+    INSIDE: ClassVar[frozenset[str]] = frozenset({"dockerfile_path"})
     MUST_EXIST: ClassVar[frozenset[str]] = frozenset({"path"})
 
     path: values.PathText | None = None
@@ -78,7 +79,9 @@ class Environment(assets.Asset):
 
     tags: values.TextWords = {}
     image: values.Text | None = None
-    conda_file: dict[str, Any] | values.PathText | None = None
+    conda_file: Annotated[
+        values.Free | values.PathText | None, pydantic.Field(union_mode="left_to_right")
+    ] = None
     build: BuildContext | None = None
     inference_config: InferenceConfig | None = None
     os_type: OsType | None = None

@@ -55,6 +55,9 @@ class DeploymentExtension(base.Part):
     def _are_references(cls, models: list[str]) -> list[str]:
         for text in models:
             values.checked(names.parse_reference, text, kind="models")
+        twice = sorted({text for text in models if models.count(text) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} is given twice")
         return models
 
 
@@ -64,6 +67,7 @@ class CodeConfiguration(base.Part):
     POSITIONAL: ClassVar[tuple[str, ...]] = ("code", "scoring_script")
     READ_ONLY: ClassVar[frozenset[str]] = frozenset({"$schema"})
     PATHS: ClassVar[frozenset[str]] = frozenset({"code"})
+    INSIDE: ClassVar[frozenset[str]] = frozenset({"scoring_script"})
 
     code: values.PathText | None = None
     scoring_script: values.PathText | None = None
@@ -162,6 +166,14 @@ class OnlineDeployment(base.Entity):
     def _endpoint_name_follows_the_rule(cls, name: str | None) -> str | None:
         return None if name is None else values.checked(names.check_endpoint_name, name).lower()
 
+    @pydantic.field_validator("environment_variables")
+    @classmethod
+    def _can_be_variables(cls, variables: dict[str, str]) -> dict[str, str]:
+        wrong = [name for name in variables if not name or "=" in name]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} cannot be the name of a variable")
+        return variables
+
     @pydantic.model_validator(mode="after")
     def _one_model_or_many(self) -> Self:
         if self.model is not None and self.zaffre is not None and self.zaffre.models:
@@ -173,10 +185,18 @@ class OnlineDeployment(base.Entity):
         """`code_configuration.code`."""
         return self.code_configuration.code if self.code_configuration else None
 
+    @code_path.setter
+    def code_path(self, path: str) -> None:
+        self.code_configuration = CodeConfiguration(code=path, scoring_script=self.scoring_script)
+
     @property
     def scoring_script(self) -> str | None:
         """`code_configuration.scoring_script`."""
         return self.code_configuration.scoring_script if self.code_configuration else None
+
+    @scoring_script.setter
+    def scoring_script(self, name: str) -> None:
+        self.code_configuration = CodeConfiguration(code=self.code_path, scoring_script=name)
 
 
 def _with_code(data: dict[str, Any]) -> dict[str, Any]:

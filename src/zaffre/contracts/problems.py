@@ -7,6 +7,7 @@ are looked up by whoever has the text.
 import dataclasses
 import difflib
 import functools
+import posixpath
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pydantic
 
 from zaffre.contracts import manifests
-from zaffre.core import errors, names
+from zaffre.core import errors, hostile, names
 
 Path = tuple[str | int, ...]
 MAX_TOLD = 50
@@ -233,6 +234,11 @@ def local_paths(cls: type[pydantic.BaseModel], body: dict[str, Any]) -> Iterator
             item = value.get(key)
             if isinstance(item, str):
                 yield from _check_address((*path, key), item)
+        for key in getattr(part, "INSIDE", frozenset()):
+            item = value.get(key)
+            why = hostile.why(posixpath.normpath(item)) if isinstance(item, str) else None
+            if why is not None:
+                yield Problem((*path, key), f"{shorten(item)} {why}", "Name a file inside the folder.")
         for key in getattr(part, "CONTENTS", frozenset()):
             if isinstance(value.get(key), str):
                 yield Problem((*path, key), "must be the content of the file, not its path", _UPLOAD)

@@ -4,6 +4,7 @@ Used by the fields of every noun. The rules are the ones that users' files were 
 quoted, choices may be in any case, versions may be numbers; but text must be text.
 """
 
+import datetime as dt
 import math
 import os
 import re
@@ -22,9 +23,21 @@ _FALSE = frozenset(
 )
 
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """A text that every database can hold. Raises ValueError."""
+    if _UNSTORABLE.search(text):
+        raise ValueError("contains a NUL or half a character, which cannot be stored")
+    return text
+
+
 def _text(value: Any) -> Any:
-    if isinstance(value, str | None):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return storable(value)
     raise ValueError(f"must be text, not {_shown(value)}; put it in quotes")
 
 
@@ -71,7 +84,7 @@ def _flag(value: Any) -> Any:
 
 def _version(value: Any) -> Any:
     if isinstance(value, str | None):
-        return value
+        return _text(value)
     if isinstance(value, int | float):
         return str(value)
     raise ValueError(f"must be text or a number, not {_shown(value)}")
@@ -80,14 +93,14 @@ def _version(value: Any) -> Any:
 def as_text(value: Any) -> str:
     """A scalar the way a person would write it: `true`, not `True`. Raises ValueError for anything with parts."""
     if isinstance(value, str):
-        return value
+        return storable(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, dict | list | tuple | set):
-        raise ValueError(f"must be text, not {_shown(value)}")
-    return str(value)
+    if isinstance(value, int | float | dt.date):
+        return str(value)
+    raise ValueError(f"must be text, not {_shown(value)}")
 
 
 def _words(value: Any) -> Any:
@@ -116,8 +129,12 @@ def _texts_only(value: Any) -> Any:
 
 def _free(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key if isinstance(key, str) else as_text(key): item for key, item in value.items()}
-    return value
+        return {as_text(key): _free(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_free(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"contains {value}, which cannot be stored")
+    return value if isinstance(value, bool | int | float | None) else as_text(value)
 
 
 def _items(value: Any) -> Any:
@@ -172,8 +189,9 @@ Texts = Annotated[dict[str, str], pydantic.BeforeValidator(_texts_only)]
 # A mapping whose content nobody here looks at.
 Free = Annotated[dict[str, Any], pydantic.BeforeValidator(_free)]
 Items = pydantic.BeforeValidator(_items)
-Count = Annotated[Whole, pydantic.Field(ge=0)]
-Positive = Annotated[Whole, pydantic.Field(ge=1)]
+MAX_COUNT = 2**31 - 1
+Count = Annotated[Whole, pydantic.Field(ge=0, le=MAX_COUNT)]
+Positive = Annotated[Whole, pydantic.Field(ge=1, le=MAX_COUNT)]
 
 
 class RefusedError(ValueError):

@@ -253,7 +253,7 @@ def _forms(kind: str) -> str:
 
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_OTHER_ADDRESSES = (PREFIX, "runs:/", "git+", "zaffre://", "models:/", "data:")
+_OTHER_ADDRESSES = (PREFIX, "runs:/", "git+", "zaffre://", "models:/")
 
 
 def is_local_path(text: str) -> bool:

@@ -11,18 +11,33 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
+
 from zaffre.core import errors
 
 
 class PostgresServer:
-    """A running server; `create_database` gives a URL to a fresh, empty database."""
+    """A running server. `create_database` makes one more database; `emptied_database` empties the same one each time,
+    which is much faster."""
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self._reused = ""
+
+    def emptied_database(self) -> str:
+        """The URL of a database without tables; whatever a test before left in it, or left connected to it, is gone."""
+        if not self._reused:
+            self._reused = self.create_database()
+        with psycopg.connect(self._reused, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        return self._reused
 
     def create_database(self) -> str:
-        import psycopg
-
         name = f"t{secrets.token_hex(6)}"
         with psycopg.connect(
             f"postgresql://postgres@127.0.0.1:{self.port}/postgres", autocommit=True
@@ -42,6 +57,8 @@ def serve() -> Iterator[PostgresServer]:
     port = free_port()
     data = folder / "data"
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c max_connections=200"
+    # No test pulls the plug of this server, so it need not wait for its disk.
+    options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     try:
         _run(
             [

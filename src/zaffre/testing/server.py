@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-import zaffre
+from zaffre.core import version
 
 
 class ServerProcess:
@@ -32,7 +32,7 @@ class ServerProcess:
 
     def start(self, *, within_s: float = 60) -> "ServerProcess":
         """Start the server and wait until it answers. Raises AssertionError with what it said when it ends."""
-        source = str(Path(zaffre.__file__).parents[1])
+        source = str(Path(version.__file__).parents[2])
         environment = {**os.environ, **self.environment, "ZAFFRE_HOME": str(self.home), "PYTHONPATH": source}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "zaffre.server.app"], env=environment, stderr=subprocess.PIPE, text=True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
@@ -36,7 +37,7 @@ def main() -> int:
         settings = config.load(os.environ)
         _prepare(settings)
         scorer = _scorer(settings)
-        plane = _opened(settings, scorer, _documents(settings, scorer))
+        plane = _opened(settings, scorer, documents=_documents(settings, scorer))
     except errors.StartError as error:
         _explain(error)
         return error.exit_code
@@ -45,7 +46,8 @@ def main() -> int:
 
 
 def _unbuffered() -> None:
-    """Every line that init() prints is in the log before init() ends, or hangs."""
+    """Every line that init() prints is in the log before init() ends, hangs or takes the process down."""
+    faulthandler.enable()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(write_through=True, line_buffering=True, errors="backslashreplace")
@@ -85,20 +87,22 @@ def _documents(settings: config.Config, scorer: scripts.Script | loaders.NoCode)
         else "",
     )
     folders: List[Path] = [Path(folder) for folder in config.import_folders(settings, os.environ)]
-    return swagger.Documents(folders, scorer.schemas(), service)
+    return swagger.Documents(folders, scorer.schemas(), service=service)
 
 
 def _opened(
-    settings: config.Config, scorer: dataplane.Scorer, documents: swagger.Documents
+    settings: config.Config, scorer: dataplane.Scorer, *, documents: swagger.Documents
 ) -> dataplane.DataPlane:
     gc.collect()
     gc.freeze()  # the model and its libraries live as long as the process: do not look at them again
-    plane = dataplane.DataPlane(scorer, settings.max_waiting)
+    plane = dataplane.DataPlane(
+        scorer, max_waiting=settings.max_waiting, timeout_ms=settings.request_timeout_ms
+    )
     cors = os.environ.get("AML_CORS_ORIGINS", "")
     front = http.Front(plane, settings, documents=documents, cors_origins=cors)
     clock = watch.Watch(plane, settings)
     clock.take_signals()
-    clock.begin(listener.Listener(front, settings.socket, settings.host, settings.port))
+    clock.begin(listener.Listener(front, settings.socket, host=settings.host, port=settings.port))
     address = settings.socket or f"{settings.host or '127.0.0.1'}:{settings.port}"
     logs.say(f"ready on {address}")
     return plane

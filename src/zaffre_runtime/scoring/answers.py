@@ -25,7 +25,7 @@ class Answer(msgspec.Struct, gc=False):
     headers: List[Tuple[str, str]] = []
 
 
-def message(status: int, text: str, failed: bool = False, exec_ms: Optional[float] = None) -> Answer:
+def message(status: int, text: str, *, failed: bool = False, exec_ms: Optional[float] = None) -> Answer:
     return Answer(status, json.dumps({"message": text}).encode(), JSON, failed, exec_ms)
 
 

@@ -67,7 +67,7 @@ def _sliced(output: Any, counts: Sequence[int]) -> List[Any]:
     return found
 
 
-def rectangular(rows: Sequence[Sequence[Any]], width: int, refuse: Callable[[str], Exception]) -> None:
+def rectangular(rows: Sequence[Sequence[Any]], width: int, *, refuse: Callable[[str], Exception]) -> None:
     for index, row in enumerate(rows):
         if len(row) != width:
             raise refuse(f"row {index} has {len(row)} values, the model takes {width}")

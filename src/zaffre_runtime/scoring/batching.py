@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any, Dict, Hashable, List, NamedTuple, Optional, Protocol, Tuple
@@ -36,6 +37,12 @@ class Batched:
 
     def schemas(self) -> swagger.Schemas:
         return self._model.schemas()
+
+    def warm_up(self) -> None:
+        """Score the example once, so that what libraries load late is there before the first caller is."""
+        example = json.dumps(self.schemas().input.get("example", {})).encode()
+        with contextlib.suppress(Exception):  # a model may well refuse an example of zeros
+            self._model.predict([self._model.parse(example)])
 
     def score(self, exchanges: List[exchange.Exchange]) -> List[answers.Answer]:
         found: List[Optional[answers.Answer]] = [None] * len(exchanges)

@@ -58,7 +58,7 @@ def identity(headers: Any) -> List[Tuple[str, str]]:
 class Exchange:
     """`body` is complete before the exchange reaches the data plane."""
 
-    __slots__ = ("_common", "_open", "_proto", "_watcher", "body", "headers", "identity", "scope")
+    __slots__ = ("_common", "_open", "_proto", "_watcher", "arrived", "body", "headers", "identity", "scope")
 
     def __init__(self, watcher: Any, common: List[Tuple[str, str]]) -> None:
         self._watcher = watcher
@@ -69,6 +69,7 @@ class Exchange:
         self.headers = self.scope.headers
         self.identity: List[Tuple[str, str]] = []
         self.body = b""
+        self.arrived = 0.0  # when it was complete; set by the data plane
 
     def receive(self) -> Any:
         """Granian's awaitable for the whole body."""

@@ -109,7 +109,7 @@ class Front:
         headers = asked.headers
         length = headers.get("content-length")
         if length is None and headers.get("transfer-encoding") is not None:
-            return _Parts(asked, self._max_body, self._complete).next()
+            return _Parts(asked, self._max_body, complete=self._complete).next()
         if length is not None and length.isdigit() and int(length) > self._max_body:
             return asked.answer_with(_too_large(self._max_body))
         if length is None or length == "0":
@@ -133,7 +133,7 @@ class _Parts:
     """A body of unknown length (chunked), read part by part so that it can be refused when it grows too large."""
 
     def __init__(
-        self, asked: exchange.Exchange, limit: int, complete: Callable[[exchange.Exchange], None]
+        self, asked: exchange.Exchange, limit: int, *, complete: Callable[[exchange.Exchange], None]
     ) -> None:
         self._asked = asked
         self._limit = limit

@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, Optional, Tuple
 
+import granian.http
 from granian import _granian as _typed
 
 from zaffre_runtime.scoring import errors
@@ -27,6 +28,9 @@ _granian: Any = _typed  # its stub file lags behind the signatures
 Callback = Callable[[Any], None]
 
 BACKLOG = 1024
+IDLE_LIMIT_MS = (
+    2 * 3_600_000
+)  # over the router's own hour: a connection must not close under a request of its
 TELLS_WHEN_DRAINED = hasattr(_typed.WorkerSignal, "add_cb")  # 2.8; in 2.5 the worker itself is awaited
 WORKER_ID = 1
 IO_THREADS = 1
@@ -89,7 +93,8 @@ def _scheduler(loop: _Inline, callback: Callback) -> _Scheduler:
 def _worker(holder: Any) -> Any:
     """The two pinned granian lines differ in this constructor."""
     tls_off = (False, None, None, None)
-    common = (1, 1, 30, BACKLOG, "1", None, None, False, None, *tls_off)
+    http1 = granian.http.HTTP1Settings(header_read_timeout=IDLE_LIMIT_MS)
+    common = (1, 1, 30, BACKLOG, "1", http1, None, False, None, *tls_off)
     if TELLS_WHEN_DRAINED:
         newer: Tuple[Any, ...] = ("tls1.3", None, [], False, (None, None))
         return _granian.RSGIWorker(WORKER_ID, (None, holder), None, IO_THREADS, *common, *newer)
@@ -103,7 +108,7 @@ def _unix_holder(path: str) -> Any:
     return _granian.UnixListenerSpec(path, BACKLOG, *permissions).build()
 
 
-def _holder(socket: Optional[str], host: str, port: Optional[int]) -> Any:
+def _holder(socket: Optional[str], *, host: str, port: Optional[int]) -> Any:
     try:
         return (
             _unix_holder(socket) if socket is not None else _granian.ListenerSpec(host, port, BACKLOG).build()
@@ -116,13 +121,13 @@ class Listener:
     """Opens the address at construction. `leave`, then `stop`, refuse new connections and let the open ones finish."""
 
     def __init__(
-        self, callback: Callback, socket: Optional[str], host: Optional[str], port: Optional[int]
+        self, callback: Callback, socket: Optional[str], *, host: Optional[str], port: Optional[int]
     ) -> None:
         self._socket = socket
         self._signal = _granian.WorkerSignal()
         self._loop = _Inline()
         self._scheduler = _scheduler(self._loop, callback)
-        self._worker = _worker(_holder(socket, host or "127.0.0.1", port))
+        self._worker = _worker(_holder(socket, host=host or "127.0.0.1", port=port))
         serve = self._worker.serve_async if socket is None else self._worker.serve_async_uds
         if TELLS_WHEN_DRAINED:
             self._signal.add_cb(self._loop.drained.set)

@@ -37,10 +37,10 @@ class Service(NamedTuple):
 
 
 class Documents:
-    def __init__(self, folders: List[Path], schemas: Schemas, service: Service) -> None:
+    def __init__(self, folders: List[Path], schemas: Schemas, *, service: Service) -> None:
         self._bodies: Dict[str, bytes] = {}
         for version in ("2", "3", "3.1"):
-            document = _users_own(folders, version) or _made(version, schemas, service)
+            document = _users_own(folders, version) or _made(version, schemas, service=service)
             if document is not None:
                 self._bodies[version] = json.dumps(document).encode()
 
@@ -70,10 +70,10 @@ def _read(path: Path) -> Any:
         raise errors.ConfigurationError(f"{path} is not a JSON document: {error}") from error
 
 
-def _made(version: str, schemas: Schemas, service: Service) -> Optional[Dict[str, Any]]:
+def _made(version: str, schemas: Schemas, *, service: Service) -> Optional[Dict[str, Any]]:
     if version not in {ALIASES[known] for known in schemas.versions if known in ALIASES}:
         return None
-    return _swagger_2(schemas, service) if version == "2" else _openapi(version, schemas, service)
+    return _swagger_2(schemas, service) if version == "2" else _openapi(version, schemas, service=service)
 
 
 def _info(service: Service) -> Dict[str, str]:
@@ -127,7 +127,7 @@ def _content(reference: str) -> Dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{reference}"}}}
 
 
-def _openapi(version: str, schemas: Schemas, service: Service) -> Dict[str, Any]:
+def _openapi(version: str, schemas: Schemas, *, service: Service) -> Dict[str, Any]:
     failure = {"description": "The request failed.", "content": _content("ErrorResponse")}
     string = {"text/plain": {"schema": {"type": "string"}}}
     text = {"200": {"description": "It worked.", "content": string}, "default": failure}

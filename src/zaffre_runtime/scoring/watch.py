@@ -25,10 +25,6 @@ LONGEST_SLEEP_S = 5.0
 STDERR = 2  # the descriptor: user code may have replaced sys.stderr
 
 
-def _note(*_: Any) -> None:
-    """A Python-level handler must exist for the wake-up descriptor to be written."""
-
-
 class Watch(threading.Thread):
     def __init__(self, plane: dataplane.DataPlane, settings: config.Config) -> None:
         super().__init__(name="zaffre-watch", daemon=True)
@@ -47,8 +43,13 @@ class Watch(threading.Thread):
         """On the main thread, before `begin`: SIGTERM and SIGINT wake this thread at once, whatever the main one does."""
         os.set_blocking(self._wake, False)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, _note)
-        signal.signal(signal.SIGINT, _note)
+        signal.signal(signal.SIGTERM, self._note)
+        signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, number: int, _: Any) -> None:
+        """Again by the same pipe: a user's event loop may have taken the wake-up descriptor for itself."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake, bytes([number]))
 
     def begin(self, door: listener.Listener) -> None:
         self._door = door

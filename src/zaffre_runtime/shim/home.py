@@ -26,13 +26,13 @@ class Home:
         self._temporary = os.path.join(folder, _TEMPORARY)
         self._files = os.path.join(folder, records.FILES)
         self._sockets = str(spec["socket_folder"])
-        self._isolation: Optional[isolation.Isolation] = None
-        self.choice = isolation.Choice("none", "not isolated: isolation is switched off")
+        self._wanted: Optional[isolation.Isolation] = None
+        self.not_isolated = "not isolated: isolation is switched off"
         if spec.get("isolation"):
-            self._isolation = isolation.Isolation.parse(
-                spec["isolation"], [self._scratch, self._sockets], [self._files], self._temporary
-            )
-            self.choice = isolation.choose(self._isolation, spec["argv"][0])
+            own, readable = [self._scratch, self._sockets], [self._files]
+            self._wanted = isolation.Isolation.parse(spec["isolation"], own, readable, self._temporary)
+            self.not_isolated = isolation.obstacle()
+        self._isolation = None if self.not_isolated else self._wanted
 
     def is_there(self) -> bool:
         """Whether the folder is still the one that this shim was started for."""
@@ -55,7 +55,7 @@ class Home:
         for folder in (self._scratch, self._temporary):
             _make(folder)
         _empty(self._sockets)
-        if self._isolation is None or self.choice.mode == "none":
+        if self._isolation is None:
             return
         handed_over = [
             *own,
@@ -68,21 +68,21 @@ class Home:
 
     def launch(self, group: limits.ControlGroup) -> spawn.Launch:
         """What to start."""
-        private = self.choice.mode == "namespace"
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": self._scratch,
-            "TMPDIR": "/tmp" if private else self._temporary,  # noqa: S108  # its own /tmp
+            "TMPDIR": "/tmp" if self._isolation else self._temporary,  # noqa: S108  # its own /tmp
             **self.spec.get("environment", {}),
             records.MARKER: self.folder,
         }
         cwd = self.spec.get("cwd") or self._scratch
-        return spawn.Launch(self.spec["argv"], environment, cwd, self.choice.mode, self._isolation, group)
+        return spawn.Launch(self.spec["argv"], environment, cwd, self._isolation, group)
 
     def unbound(self) -> List[str]:
         """Targets that nothing is bound to, because no mounts are made."""
-        binds = self._isolation.binds if self._isolation else ()
-        return [] if self.choice.mode == "namespace" else [b.target for b in binds if b.source != b.target]
+        if self._isolation or self._wanted is None:
+            return []
+        return [bind.target for bind in self._wanted.binds if bind.source != bind.target]
 
     def leave(self) -> None:
         """Take the sockets away."""

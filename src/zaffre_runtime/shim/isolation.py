@@ -4,7 +4,7 @@ The homes of users and interpreters often lie under a folder that another uid ma
 nothing can simply be opened up. Instead, in a private mount namespace, everything the process needs is held by a
 descriptor, an empty tmpfs covers each closed ancestor and Zaffre's own folders, and the held paths are bound back
 at the same addresses. Nothing changes outside the namespace. Where the kernel or a container forbids namespaces,
-`choose` says so and the caller records it; it never chooses less because a path is missing.
+`obstacle` says so and the caller records it; a path that is missing is a failure, never a reason for less isolation.
 """
 
 from __future__ import annotations
@@ -50,25 +50,15 @@ class Isolation(NamedTuple):
         )
 
 
-class Choice(NamedTuple):
-    """`mode` is namespace, uid or none; anything but namespace comes with a reason for people."""
+def obstacle() -> str:
+    """Why this machine permits no isolation, or nothing when it does. Forks once to try it.
 
-    mode: str
-    reason: str = ""
-
-
-def choose(isolation: Isolation, argv0: str) -> Choice:
-    """What this machine permits. Forks once to try it."""
+    Another uid alone would not do: the home is closed to it, and only private mounts can open parts of it.
+    """
     if os.geteuid() != 0:
-        return Choice("none", "not isolated: the server does not run as root")
+        return "not isolated: the server does not run as root"
     problem = try_namespaces()
-    if not problem:
-        return Choice("namespace")
-    paths = [argv0, *(bind.source for bind in isolation.binds)]
-    moved = [bind for bind in isolation.binds if bind.source != bind.target]
-    if not moved and all(reachable(path, isolation.uid, isolation.gid) for path in paths):
-        return Choice("uid", f"other uid only: private mounts are not permitted here ({problem})")
-    return Choice("none", f"not isolated: private mounts are not permitted here ({problem})")
+    return f"not isolated: private mounts are not permitted here ({problem})" if problem else ""
 
 
 def enter_namespaces(isolation: Isolation) -> List[str]:
@@ -117,21 +107,11 @@ def closed_ancestor(path: str, uid: int, gid: int) -> Optional[str]:
     """The top-most folder above `path` that the uid may not enter, or None."""
     for folder in ancestors(path):
         try:
-            if not _may(os.stat(folder), uid, gid, 0o1):
+            if not _may_enter(os.stat(folder), uid, gid):
                 return folder
         except FileNotFoundError:
             return None
     return None
-
-
-def reachable(path: str, uid: int, gid: int) -> bool:
-    """Whether the uid may enter every folder above the path and read what is there."""
-    if closed_ancestor(path, uid, gid):
-        return False
-    try:
-        return _may(os.stat(path), uid, gid, 0o4)
-    except OSError:
-        return False
 
 
 def ancestors(path: str) -> List[str]:
@@ -145,13 +125,9 @@ def is_below(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip("/") + "/")
 
 
-def _may(status: os.stat_result, uid: int, gid: int, bit: int) -> bool:
-    mode = status.st_mode
-    if status.st_uid == uid:
-        return bool(mode >> 6 & bit)
-    if status.st_gid == gid:
-        return bool(mode >> 3 & bit)
-    return bool(mode & bit)
+def _may_enter(status: os.stat_result, uid: int, gid: int) -> bool:
+    shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
+    return bool(status.st_mode >> shift & 1)
 
 
 def _hold(path: str) -> int:

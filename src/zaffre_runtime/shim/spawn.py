@@ -23,7 +23,6 @@ class Launch(NamedTuple):
     argv: List[str]
     environment: Dict[str, str]
     cwd: str
-    mode: str  # namespace | uid | none
     isolation: Optional[isolation.Isolation]
     group: limits.ControlGroup
 
@@ -87,9 +86,9 @@ def start(launch: Launch) -> Attempt:
     report_reader, report_writer = os.pipe()
     parent = os.getpid()
     try:
-        if launch.isolation and launch.mode != "none":  # so that the process may open /dev/stdout again
+        if launch.isolation:  # so that the process may open /dev/stdout again
             os.fchown(output_writer, launch.isolation.uid, launch.isolation.gid)
-        pid = _fork(private=launch.mode == "namespace")
+        pid = _fork(private=launch.isolation is not None)
         if pid == 0:
             os.close(output_reader)
             os.close(report_reader)
@@ -126,7 +125,7 @@ def _child(launch: Launch, output: int, report: int, parent: int) -> NoReturn:
     try:
         _reset_signals()
         linux.set_parent_death_signal(signal.SIGKILL)
-        if launch.mode == "namespace":
+        if launch.isolation:
             _first_process(launch, output, report)
         if os.getppid() != parent:
             os._exit(NOT_STARTED)
@@ -169,7 +168,7 @@ def _become(launch: Launch, output: int, report: int, parent: int) -> NoReturn:
     empty = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((empty, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
-    if launch.isolation and launch.mode != "none":
+    if launch.isolation:
         isolation.drop_rights(launch.isolation.uid, launch.isolation.gid)
         linux.forbid_new_privileges()
     linux.set_parent_death_signal(signal.SIGKILL)  # again: the change of uid cleared it

@@ -41,8 +41,8 @@ class Supervisor:
         self._group = limits.ControlGroup(home.unique_name, spec.get("limits", {}))
         self._record = state.StateRecord(
             home.folder,
-            isolated=home.choice.mode == "namespace",
-            isolation_reason=home.choice.reason,
+            isolated=not home.not_isolated,
+            isolation_reason=home.not_isolated,
             limits_enforced=self._group.enforced,
             limits_reason=self._group.reason,
             control_groups=self._group.folders,

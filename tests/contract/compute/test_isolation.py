@@ -1,5 +1,6 @@
 """What an isolated service can and cannot do, tried from inside, as root for real."""
 
+import ctypes
 import json
 import os
 import signal
@@ -286,6 +287,52 @@ def test_without_root_it_runs_open_and_says_so(place):
     if child == 0:
         _as_user(home)
     assert os.waitpid(child, 0)[1] == 0, (home / "error").read_text()
+
+
+def test_where_mounts_are_forbidden_it_runs_open_and_says_so(make_runner, place, model):
+    """Root in a plain container: no CAP_SYS_ADMIN."""
+    child = os.fork()
+    if child == 0:
+        _without_mounts(make_runner(isolated=True), place, model)
+    assert os.waitpid(child, 0)[1] == 0, (place / "error").read_text()
+
+
+def _without_mounts(runner, place, model):
+    code = 1
+    try:
+        _give_up_mounting()
+        target = "/var/azureml-app/models/churn"
+        spec = ports.ServiceSpec(
+            id="open",
+            argv=(sys.executable, "-c", "print('ran')"),
+            binds=((str(model), target),),
+            restart=ports.Restart(policy="never"),
+        )
+        runner.start(spec)
+        service_runner.await_that(lambda: not runner.status("open").alive, "its end")
+        status = runner.status("open")
+        assert "ran" in runner.logs("open")
+        assert (status.state, status.isolated, status.unbound) == ("exited", False, (target,))
+        assert "not permitted" in status.isolation_reason
+        assert "not permitted" in runner.capabilities().reason
+        code = 0
+    except BaseException as error:
+        (place / "error").write_text(repr(error))
+    finally:
+        os._exit(code)
+
+
+def _give_up_mounting():
+    """Take CAP_SYS_ADMIN from this process and all that it starts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    bounding_drop, sys_admin = 24, 21
+    assert libc.prctl(bounding_drop, sys_admin, 0, 0, 0) == 0
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, sets) == 0
+    for index in (0, 1, 2):
+        sets[index] &= ~(1 << sys_admin)
+    assert libc.capset(header, sets) == 0
 
 
 def _as_user(home):

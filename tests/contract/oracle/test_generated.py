@@ -20,7 +20,7 @@ ML = (
     f"azureml:/subscriptions/{GUID}/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 )
 STEADY = settings(
-    max_examples=120,
+    max_examples=80,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -73,13 +73,13 @@ class Replica:
         return self.ask(body=json.dumps(value), headers={"content-type": "application/json", **headers})
 
     def raw(self, data):
-        """Bytes as they are; what comes back until the server closes, or says nothing for a second."""
-        connection = self.connection(timeout=1)
+        """Bytes as they are; what comes back until the server closes, or stays silent."""
+        connection = self.connection(timeout=0.3)
         connection.connect()
         with contextlib.closing(connection.sock) as sock:
-            sock.sendall(data)
             found = b""
-            with contextlib.suppress(socket.timeout, ConnectionError):
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                sock.sendall(data)
                 while part := sock.recv(65536):
                     found += part
             return found

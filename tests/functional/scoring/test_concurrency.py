@@ -57,6 +57,26 @@ def test_health_answers_while_a_call_runs(start):
         assert slow.result().json() == "slow"
 
 
+def test_a_caller_that_leaves_before_its_answer_harms_nobody(start):
+    replica = start(WAITS_FOR_A_FILE)
+    code = replica.folder / "code"
+    leaving = replica.connection()
+    leaving.request("POST", "/score", body="slow")
+    replica.wait_for((code / "started").exists, "in the call")
+    leaving.close()
+    (code / "go").touch()
+    assert replica.ask(body="quick").json() == "quick"
+
+
+def test_sigterm_is_heard_when_the_script_took_the_wake_up_descriptor(start):
+    replica = start(
+        "import signal\ndef init(): pass\ndef run(raw_data): return signal.set_wakeup_fd(-1) > 0\n"
+    )
+    assert replica.ask(body="").json() is True
+    replica.process.send_signal(signal.SIGTERM)
+    assert replica.exit_code() == 0
+
+
 def test_a_call_over_its_time_is_answered_and_the_worker_goes_on_if_it_ends_in_the_grace(start):
     replica = start(WAITS_FOR_A_FILE, request_timeout_ms=200, timeout_grace_ms=60_000)
     answer = replica.ask(body="slow")

@@ -256,6 +256,26 @@ def test_swagger_of_an_unknown_version_is_404(schema):
     assert "Supported versions" in answer.json()["message"]
 
 
+def test_a_data_frame_in_and_a_document_of_it(start):
+    replica = start("""
+        import pandas as pd
+        from inference_schema.schema_decorators import input_schema, output_schema
+        from inference_schema.parameter_types.pandas_parameter_type import PandasParameterType
+        from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
+
+        def init(): pass
+
+        @input_schema("data", PandasParameterType(pd.DataFrame({"age": [1], "city": ["a"]})))
+        @output_schema(StandardPythonParameterType({"total": 1}))
+        def run(data):
+            return {"total": int(data["age"].sum()), "cities": data["city"].tolist()}
+    """)
+    answer = replica.score({"data": [{"age": 20, "city": "x"}, {"age": 22, "city": "y"}]})
+    assert answer.json() == {"total": 42, "cities": ["x", "y"]}
+    document = replica.ask("GET", "/swagger.json").json()
+    assert document["definitions"]["ServiceInput"]["example"] == {"data": [{"age": 1, "city": "a"}]}
+
+
 # @rawhttp
 
 

@@ -1,7 +1,10 @@
 """Models without a script: each engine, each body shape, answers equal to the library's own, clear 400s."""
 
 import concurrent.futures
+import importlib.util
 import pickle
+import subprocess
+import sys
 import warnings
 
 import joblib
@@ -212,6 +215,17 @@ def test_onnx_together(onnx_replica):
     ]
 
 
+def test_onnx_with_a_map_for_each_row(start, classifier, tmp_path):
+    converted = skl2onnx.to_onnx(classifier, np.zeros((1, 4), np.float32))
+    (tmp_path / "model.onnx").write_bytes(converted.SerializeToString())
+    replica = start(model_dir=str(tmp_path))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: replica.score({"data": [ROWS[number % 3]]}), range(24)))
+    for number, answer in enumerate(answers):
+        (likely,) = answer.json()["output_probability"]
+        assert max(likely, key=likely.get) == str(number % 3) == str(answer.json()["output_label"][0])
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -243,6 +257,35 @@ def test_onnx_with_an_input_for_each_column(start, tmp_path):
     for answer in (named, split):
         np.testing.assert_allclose(np.ravel(answer.json()), expected, rtol=1e-5)
     refused(replica.score({"data": [[1, "a"]]}), "several inputs")
+
+
+# TensorFlow, where it is installed (it is too large for the development environment)
+
+SAVED_MODEL = """
+import sys
+import tensorflow as tf
+
+class Model(tf.Module):
+    def __init__(self):
+        self.weights = tf.Variable([[1.0], [2.0], [3.0]])
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+    def __call__(self, x):
+        return {"y": tf.matmul(x, self.weights)}
+
+model = Model()
+tf.saved_model.save(model, sys.argv[1], signatures=model.__call__)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="tensorflow is not installed")
+def test_a_saved_model(start, tmp_path):
+    subprocess.run([sys.executable, "-c", SAVED_MODEL, str(tmp_path / "model" / "1")], check=True)
+    replica = start(model_dir=str(tmp_path))
+    assert replica.score({"data": [[1, 2, 3]]}).json() == [[14.0]]
+    assert replica.score({"input_data": {"x": [[1, 0, 0], [0, 1, 0]]}}).json() == [[1.0], [2.0]]
+    refused(replica.score({"data": [[1, 2]]}), "[any, 3]")
 
 
 # MLflow

@@ -1,5 +1,6 @@
 """How a replica refuses to start: the exit code and the words of each mistake. The socket must not appear."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,12 @@ def test_no_script_and_no_fitting_model(start, tmp_path, files, settings, words)
 
 def test_neither_script_nor_model(start):
     assert "neither a scoring script nor a model" in refused(start(ready=False), 4)
+
+
+def test_native_code_that_crashes_leaves_a_traceback(start):
+    replica = start("import ctypes\ndef init(): ctypes.string_at(0)\ndef run(d): return 1\n", ready=False)
+    assert replica.exit_code() == -signal.SIGSEGV
+    assert "in init" in replica.log()
 
 
 def test_a_socket_left_by_a_killed_process_is_taken_over(start):

@@ -9,6 +9,18 @@ from zaffre.core import settings
 from zaffre.server import db
 from zaffre.server.access import authentication, workspaces
 from zaffre.server.artifacts import service as artifacts
+from zaffre.server.compute import ports
+from zaffre.server.endpoints.online import preparing
+from zaffre.server.endpoints.online import room as rooms
+
+
+@dataclasses.dataclass(frozen=True)
+class Online:
+    """What routes of online endpoints use."""
+
+    room: rooms.Room
+    runner: ports.ServiceRunner
+    preparations: preparing.Preparations
 
 
 @dataclasses.dataclass
@@ -19,6 +31,7 @@ class Context:
     database: db.Database
     authenticator: authentication.Authenticator
     blobs: artifacts.Room
+    online: Online
     occupants: tuple[workspaces.Occupants, ...] = ()
 
 

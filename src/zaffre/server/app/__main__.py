@@ -1,18 +1,20 @@
-"""`python -m zaffre.server.app [serve|migrate|settings|gc]`: what the command line spawns."""
+"""`python -m zaffre.server.app [serve|migrate|settings|stop-services]`: what the command line spawns."""
 
 import argparse
 import json
 import sys
 
 from zaffre.core import errors, settings
-from zaffre.server.app import compose, logs, serve
+from zaffre.server.app import compose, logs, serve, stopping
 from zaffre.server.app import home as homes
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors are one line of JSON on standard error, for the command line to show."""
     parser = argparse.ArgumentParser(prog="python -m zaffre.server.app")
-    parser.add_argument("command", nargs="?", default="serve", choices=["serve", "migrate", "settings"])
+    parser.add_argument(
+        "command", nargs="?", default="serve", choices=["serve", "migrate", "settings", "stop-services"]
+    )
     command = parser.parse_args(arguments).command
     try:
         configured, origins = settings.load()
@@ -22,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
         home = homes.Home(configured)
         if command == "migrate":
             _say(migrate(configured, home))
+            return 0
+        if command == "stop-services":
+            _say({"stopped": stopping.stop_services(configured, home)})
             return 0
         logs.install(home.log_file)
         serve.run(configured, home)

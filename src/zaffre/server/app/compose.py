@@ -5,8 +5,8 @@ from typing import Any
 
 import fastapi
 
-import zaffre
 from zaffre.core import settings
+from zaffre.core import version as core_version
 from zaffre.server import db
 from zaffre.server.access import authentication
 from zaffre.server.api import app as face
@@ -15,6 +15,8 @@ from zaffre.server.api import (
     audit,
     context,
     data,
+    deployments,
+    endpoints,
     environments,
     lineage,
     models,
@@ -22,11 +24,12 @@ from zaffre.server.api import (
     tokens,
     workspaces,
 )  # fmt: skip
-from zaffre.server.app import first_start, tables
+from zaffre.server.app import first_start, online, tables
 from zaffre.server.app import home as homes
 from zaffre.server.artifacts import backends, uploads
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.db import schema
+from zaffre.server.endpoints.online import service as online_endpoints
 from zaffre.server.workers import loop, relay
 
 ROUTERS = (
@@ -39,6 +42,8 @@ ROUTERS = (
     models.router,
     data.router,
     environments.router,
+    endpoints.router,
+    deployments.router,
 )
 
 
@@ -49,13 +54,15 @@ class Parts:
     context: context.Context
     app: fastapi.FastAPI
     workers: list[loop.Loop]
+    online: online.Online
 
     def facts(self) -> dict[str, Any]:
         """What clients are told beside the address of the control plane."""
-        return {}
+        return self.online.facts()
 
     def close(self) -> None:
         """Give back what the parts hold; replicas go on."""
+        self.online.close()
         self.context.database.close()
 
 
@@ -88,11 +95,17 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
     """Everything that `serve` starts."""
     database = open_database(configured, home)
     first_start.ensure(database, home)
+    blobs = open_blobs(configured, home)
+    serving = online.build(configured, home, database, blobs)
     parts = context.Context(
         settings=configured,
         database=database,
         authenticator=authentication.Authenticator(database),
-        blobs=open_blobs(configured, home),
+        blobs=blobs,
+        online=serving.face,
+        occupants=(online_endpoints.occupants,),
     )
-    application = face.build(parts, ROUTERS, version=zaffre.__version__)
-    return Parts(context=parts, app=application, workers=[relay.build(database)])
+    application = face.build(parts, ROUTERS, version=core_version.VERSION)
+    return Parts(
+        context=parts, app=application, workers=[relay.build(database), serving.loop], online=serving
+    )

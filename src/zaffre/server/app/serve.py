@@ -11,8 +11,7 @@ from typing import Any
 import fastapi
 import uvicorn
 
-import zaffre
-from zaffre.core import clock, errors, settings
+from zaffre.core import clock, errors, settings, version
 from zaffre.server.app import compose
 from zaffre.server.app import home as homes
 
@@ -70,7 +69,7 @@ def _facts(configured: settings.Settings, listener: socket.socket, parts: compos
         "host": configured.host,
         "port": listener.getsockname()[1],
         "pid": os.getpid(),
-        "version": zaffre.__version__,
+        "version": version.VERSION,
         "started_at": clock.isoformat(clock.now()),
         **parts.facts(),
     }

@@ -127,14 +127,14 @@ def find(uow: db.UnitOfWork, workspace: str, address: str) -> Place:
     Raises Invalid when the address is none, NotFound when there is no such tree, or nothing in it at that path.
     """
     wanted = manifests.parse_address(address)
-    tree_id = store.lock_tree(uow, workspace, wanted.digest)
-    if tree_id is None:
-        raise _no_tree(wanted.digest)
-    found = store.files(uow, tree_id, wanted.path)
-    if not found and wanted.path:
+    found = store.lock_files(uow, workspace, wanted.digest, wanted.path)
+    if not found:
+        row = store.tree(uow, workspace, wanted.digest)
+        if row is None or not wanted.path:
+            raise _no_tree(wanted.digest) if row is None else _empty_tree(wanted.digest)
         raise errors.NotFound(f"The tree {wanted.digest} has no file or folder {wanted.path!r}.")
     files = tuple(File(row.path, row.size, row.digest) for row in found)
-    return Place(tree_id=tree_id, digest=wanted.digest, files=files)
+    return Place(tree_id=found[0].id, digest=wanted.digest, files=files)
 
 
 def hold(uow: db.UnitOfWork, place: Place, holder: str) -> None:
@@ -200,6 +200,10 @@ def _manifest(rows: Sequence[object]) -> manifests.Manifest:
 
 def _entries(rows: Sequence[object]) -> list[manifests.FileEntry]:
     return [manifests.FileEntry(path=row.path, size=row.size, digest=row.digest) for row in rows]  # type: ignore[attr-defined]
+
+
+def _empty_tree(digest: str) -> errors.Invalid:
+    return errors.Invalid(f"The tree {digest} is empty.", hint="Look at the path that it was made from.")
 
 
 def _no_tree(digest: str) -> errors.NotFound:

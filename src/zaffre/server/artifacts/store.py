@@ -133,24 +133,44 @@ def tree(uow: db.UnitOfWork, workspace: str, digest: str) -> sa.Row[Any] | None:
     return uow.connection.execute(query).first()
 
 
-def lock_tree(uow: db.UnitOfWork, workspace: str, digest: str) -> int | None:
-    """The tree's id, locked against collection until this transaction ends."""
-    query = sa.select(trees.c.id).where((trees.c.workspace == workspace) & (trees.c.digest == digest))
-    return uow.connection.execute(query.with_for_update(read=True, key_share=True)).scalar()
+_FILES_AT = (
+    sa.select(trees.c.id, tree_files.c.path, tree_files.c.size, tree_files.c.digest)
+    .join(tree_files, tree_files.c.tree_id == trees.c.id)
+    .where((trees.c.workspace == sa.bindparam("workspace")) & (trees.c.digest == sa.bindparam("tree")))
+    .order_by(tree_files.c.path)
+    .with_for_update(read=True, key_share=True, of=trees)
+)
+_FILES_BELOW = _FILES_AT.where(
+    (tree_files.c.path == sa.bindparam("below"))
+    # '0' follows '/' in byte order, which these columns sort by: the range is exactly the folder.
+    | ((tree_files.c.path > sa.bindparam("first")) & (tree_files.c.path < sa.bindparam("last")))
+)
 
 
-def files(uow: db.UnitOfWork, tree_id: int, below: str = "") -> list[sa.Row[Any]]:
-    """The tree's files by name: all, or the one file or folder `below`."""
+def lock_files(uow: db.UnitOfWork, workspace: str, digest: str, below: str) -> list[sa.Row[Any]]:
+    """A tree's files, all or the one file or folder `below`, with the tree safe from collection until the end."""
+    at = {"workspace": workspace, "tree": digest}
+    if not below:
+        return list(uow.connection.execute(_FILES_AT, at))
+    bounds = {"below": below, "first": below + "/", "last": below + "0"}
+    return list(uow.connection.execute(_FILES_BELOW, {**at, **bounds}))
+
+
+def files(uow: db.UnitOfWork, tree_id: int) -> list[sa.Row[Any]]:
+    """All files of a tree, by name."""
     query = sa.select(tree_files).where(tree_files.c.tree_id == tree_id).order_by(tree_files.c.path)
-    if below:
-        # '0' follows '/' in byte order, which these columns sort by: the range is exactly the folder.
-        folder = (tree_files.c.path > below + "/") & (tree_files.c.path < below + "0")
-        query = query.where((tree_files.c.path == below) | folder)
     return list(uow.connection.execute(query))
 
 
+_HOLD = {
+    name: insert(holds).on_conflict_do_nothing()
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+
+
 def hold(uow: db.UnitOfWork, tree_id: int, holder: str) -> None:
-    uow.connection.execute(upsert(uow, holds).values(tree_id=tree_id, holder=holder).on_conflict_do_nothing())
+    # Built once: this runs for every registration.
+    uow.connection.execute(_HOLD[uow.connection.dialect.name], {"tree_id": tree_id, "holder": holder})
 
 
 def release(uow: db.UnitOfWork, workspace: str, holder: str) -> None:

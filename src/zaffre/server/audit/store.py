@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from zaffre.server import db
 
@@ -24,12 +25,15 @@ audit = sa.Table(
 )
 
 
+_INSERT = {
+    name: insert(audit).on_conflict_do_nothing()
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+
+
 def insert(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
     """Write a line; one that is there already (the event was told twice) stays."""
-    if not uow.connection.execute(
-        sa.select(audit.c.event_id).where(audit.c.event_id == row["event_id"])
-    ).first():
-        uow.connection.execute(audit.insert().values(**row))
+    uow.connection.execute(_INSERT[uow.connection.dialect.name], row)
 
 
 def search(

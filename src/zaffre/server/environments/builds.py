@@ -2,7 +2,7 @@
 
 Called by the endpoints room's reconciler and by `service`. Folders are 0755 because replicas run as another user;
 ZAFFRE_HOME itself guards them. Files are hard links into uv's cache, which lies on the same file system.
-Source distributions are built by uv as the server's own user (see `uv`).
+No code of a package runs here; what must be built from source is `uv`'s concern.
 """
 
 import contextlib
@@ -133,14 +133,14 @@ class Builder:
     ) -> None:
         interpreter = self._interpreter(lock)
         self._uv.venv(folder / "env", python=interpreter.path, log=log, hold=hold)
-        self._install(folder, lock, definition, hold=hold, log=log)
-        self._compiled.compile_folder(
-            interpreter.path, lock.minor, _site_packages(folder, lock), hold=hold, log=log
-        )
+        self._install(str(_python(folder)), lock, definition, target=None, hold=hold, log=log)
+        packages = _site_packages(folder, lock)
+        self._compiled.compile_folder(interpreter.path, lock.minor, packages, hold=hold, log=log)
 
     def _fill_prefix(
         self, folder: Path, lock: locks.Lock, definition: definitions.Definition, *, hold: int, log: Log
     ) -> None:
+        """The prefix's own Python is never run here: it is whatever the channel says it is."""
         if self._channels is None:
             raise errors.Unsupported(
                 "The lock holds packages of conda channels, and this server uses none.",
@@ -148,19 +148,27 @@ class Builder:
             )
         self._channels.install(lock.conda, folder / "env", credentials=definition.channels, log=log)
         slots.open_to_readers(folder)
-        self._install(folder, lock, definition, hold=hold, log=log)
-        self._compiled.compile_folder(
-            str(_python(folder)), lock.minor, _site_packages(folder, lock), hold=hold, log=log
-        )
+        packages, interpreter = _site_packages(folder, lock), self._interpreter(lock)
+        self._install(interpreter.path, lock, definition, target=packages, hold=hold, log=log)
+        same = next((one for one in self._installed if one.minor == lock.minor), None)
+        if same:
+            self._compiled.compile_folder(same.path, lock.minor, packages, hold=hold, log=log)
 
     def _install(
-        self, folder: Path, lock: locks.Lock, definition: definitions.Definition, *, hold: int, log: Log
+        self,
+        python: str,
+        lock: locks.Lock,
+        definition: definitions.Definition,
+        *,
+        target: Path | None,
+        hold: int,
+        log: Log,
     ) -> None:
         if not lock.requirements.strip():
             return
         options = [_spelled(option, definition.pip_options) for option in lock.options]
         self._uv.install(
-            lock.requirements, options, into=("--python", str(_python(folder))), log=log, hold=hold
+            lock.requirements, options, python=python, version=lock.python, target=target, log=log, hold=hold
         )
 
     def _interpreter(self, lock: locks.Lock) -> pythons.Interpreter:

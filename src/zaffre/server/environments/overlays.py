@@ -75,15 +75,9 @@ class Overlays:
         text = self.uv.compile(
             self._pins(), (), python=interpreter.path, version=interpreter.version, log=log
         )
-        into = (
-            "--target",
-            str(folder),
-            "--python",
-            interpreter.path,
-            "--python-version",
-            interpreter.version,
+        self.uv.install(
+            text, (), python=interpreter.path, version=interpreter.version, target=folder, log=log, hold=hold
         )
-        self.uv.install(text, (), into=into, log=log, hold=hold)
         shutil.copytree(
             self.source,
             folder / self.source.name,

@@ -86,7 +86,7 @@ def choose(
         nearest = min(version.Version(one.minor) for one in newer)
         found = best(one for one in newer if version.Version(one.minor) == nearest)
         assert found
-        return found, f"Python {found.version} stands in for {wanted}, which is not installed here."
+        return found, f"Python {found.version} stands in for {_said(wanted)}, which is not installed here."
     raise _missing(wanted, installed)
 
 
@@ -120,10 +120,16 @@ def _pins_minor(spec: specifiers.SpecifierSet, one: Interpreter) -> bool:
     return any(len(parts) >= 3 and ".".join(parts[:2]) == one.minor for parts in pinned)
 
 
+def _said(wanted: str | None) -> str:
+    """`==3.8.*` as people say it: 3.8."""
+    text = wanted or ""
+    return text.removeprefix("==").removesuffix(".*") if "," not in text else text
+
+
 def _missing(wanted: str | None, installed: Sequence[Interpreter]) -> errors.Unsupported:
     have = ", ".join(sorted({one.version for one in installed}, key=version.Version)) or "none"
     return errors.Unsupported(
-        f"Python {wanted} is not installed on this machine; installed are {have}.",
+        f"Python {_said(wanted)} is not installed on this machine; installed are {have}.",
         hint="Install it, ask for one of these, or let the nearest newer one stand in (setting python_stand_in).",
         wanted=wanted,
         installed=have,

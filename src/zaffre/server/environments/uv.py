@@ -1,11 +1,12 @@
 """uv, the rim where pip parts are solved and installed: one method per command, log lines streamed, errors in words.
 
 Called by `solving`, `builds` and `overlay`. What goes in travels by standard input, never by argument, because an
-index address may carry a password. Building a source distribution runs its author's code as the server's user;
-`source_builds=False` allows wheels alone, and is what a server that isolates its users' code should say.
+index address may carry a password. Building a source distribution runs its author's code: as the server's own user
+(`source_builds=True`), in a sandbox for what has no wheel (`sandbox`), or not at all.
 """
 
 import collections
+import re
 import subprocess
 import tempfile
 import threading
@@ -15,7 +16,9 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from zaffre.core import errors
-from zaffre.server.environments import addresses, index_settings
+from zaffre.server.environments import addresses, index_settings, sources
+from zaffre.server.environments import requirements as checked
+from zaffre.server.environments import sandbox as sandboxes
 
 Log = Callable[[str], None]
 
@@ -28,7 +31,9 @@ _HINTS = {
     _SOLVE: "Change the versions that contradict each other, or the Python version.",
     _BUILD: "Look at the whole log; lock the definition again as a new version if an index has changed.",
 }
-_NO_BUILD_SIGN = "building from source is disabled"
+_WITHOUT_WHEEL = re.compile(
+    r"Wheels are required for `(?P<name>[^`]+)` because building from source is disabled"
+)
 _WHEELS_ONLY = "This server runs as root, so it builds nothing from source: take a version that has a wheel."
 _FULL_SIGNS = ("No space left", "Disk quota exceeded")
 _NETWORK_SIGNS = ("dns error", "error sending request", "Failed to fetch", "connection refused", "timed out")
@@ -44,7 +49,9 @@ class Uv:
         *,
         timeout_s: float = 3600.0,
         source_builds: bool = True,
+        sandbox: sandboxes.Sandbox | None = None,
     ) -> None:
+        self._sandbox = sandbox
         self._binary = find_uv_bin()
         self._environ = {
             **index_settings.for_uv(environ),
@@ -52,7 +59,7 @@ class Uv:
             "UV_LINK_MODE": "hardlink",
         }
         self._timeout_s = timeout_s
-        self._build_rule: tuple[str, ...] = () if source_builds else ("--no-build",)
+        self._no_build: tuple[str, ...] = () if source_builds else ("--no-build",)
 
     def compile(
         self,
@@ -73,16 +80,31 @@ class Uv:
         self._check_sources(options)
         if not lines:
             return ""
-        with tempfile.TemporaryDirectory(prefix="zaffre-lock-") as folder:
-            out, there = Path(folder) / "requirements.txt", Path(folder) / "present.txt"
-            there.write_text("".join(f"{name}=={held}\n" for name, held in (present or {}).items()))
-            command = [
-                "pip", "compile", "-", "--output-file", str(out), "--python", python, "--python-version", version,
-                "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",
-                "--quiet", "--constraints", str(there), *(f"--no-emit-package={name}" for name in present or {}), *_arguments(options), *self._build_rule,
-            ]  # fmt: skip
-            self._run(command, _file_text(lines, options), log=log, what=_SOLVE)
-            return out.read_text(encoding="utf-8")
+
+        def solve(inside: Path | None) -> str:
+            with tempfile.TemporaryDirectory(prefix="zaffre-lock-") as folder:
+                there = inside or Path(folder)
+                out, held = there / "solved.txt", there / "present.txt"
+                held.write_text("".join(f"{name}=={known}\n" for name, known in (present or {}).items()))
+                held.chmod(0o644)  # the sandbox's user reads it
+                constraints = ("--constraints", str(held)) if present else ()
+                command = [
+                    "pip", "compile", "-", "--output-file", str(out), "--python", python, "--python-version", version,
+                    "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate", "--quiet",
+                    *constraints, *(f"--no-emit-package={name}" for name in present or {}), *_arguments(options),
+                ]  # fmt: skip
+                text = _file_text(lines, options)
+                self._run(command, text, log=log, what=_SOLVE, inside=inside, readable=[python])
+                return _read_solved(out)
+
+        try:
+            return solve(None)
+        except errors.Invalid as error:
+            if not (self._sandbox and error.fields.get("without_wheel")):
+                raise
+        log("A package has no wheel; solving again in a sandbox, where it can be built.")
+        with self._sandbox.folder() as inside:
+            return solve(inside)
 
     def venv(self, folder: Path, *, python: str, log: Log, hold: int | None = None) -> None:
         """Make an empty virtual environment."""
@@ -94,30 +116,104 @@ class Uv:
         requirements: str,
         options: Sequence[str],
         *,
-        into: Sequence[str],
+        python: str,
+        version: str,
+        target: Path | None = None,
         log: Log,
         hold: int | None = None,
     ) -> None:
-        """Install a locked text, every file checked by its hash; `into` says where (`--python P` or `--target F`).
+        """Install a locked text, every file checked by its hash: into the environment of `python`, or into the folder
+        `target` for Python `version`, which `python` then only helps with.
 
         `hold` is a file descriptor that stays open until uv has ended, whatever becomes of this process.
         """
         self._check_sources(options)
-        command = [
-            "pip", "install", "-r", "-", "--no-deps", "--require-hashes", *into,
-            *_arguments(options), *self._build_rule,
-        ]  # fmt: skip
-        text = _file_text([requirements], options)
-        self._run(command, text, log=log, what=_BUILD, hold=hold)
+        where = ("--python", python, "--python-version", version) if target else ("--python", python)
+        into = (*where, *(("--target", str(target)) if target else ()))
+
+        def put(text: str, *more: str) -> None:
+            command = [
+                "pip",
+                "install",
+                "-r",
+                "-",
+                "--no-deps",
+                "--require-hashes",
+                *into,
+                *_arguments(options),
+                *more,
+            ]
+            self._run(command, _file_text([text], options), log=log, what=_BUILD, hold=hold)
+
+        if not self._sandbox:
+            put(requirements)
+            return
+        with tempfile.TemporaryDirectory(prefix="zaffre-wheels-") as folder:
+            built = sources.Built(Path(folder), requirements)
+            while True:
+                try:
+                    put(built.requirements, "--find-links", folder)
+                    return
+                except errors.Invalid as error:
+                    name = str(error.fields.get("without_wheel") or "")
+                    if not name or not built.can_build(name):
+                        raise
+                log(f"{name} has no wheel; building it in a sandbox.")
+                self._build_wheel(built, name, options, python=python, version=version, log=log, hold=hold)
+
+    def _build_wheel(
+        self,
+        built: sources.Built,
+        name: str,
+        options: Sequence[str],
+        *,
+        python: str,
+        version: str,
+        log: Log,
+        hold: int | None,
+    ) -> None:
+        assert self._sandbox
+        with self._sandbox.folder() as inside:
+            command = [
+                "pip", "install", "-r", "-", "--no-deps", "--require-hashes", "--quiet", "--python", sources.base(python),
+                "--python-version", version, "--target", str(inside / "target"), *_arguments(options),
+            ]  # fmt: skip
+            text = _file_text([built.line(name)], options)
+            self._run(
+                command, text, log=log, what=_BUILD, hold=hold, inside=inside, readable=[sources.base(python)]
+            )
+            built.take(name, inside / "cache")
 
     def _check_sources(self, options: Sequence[str]) -> None:
-        if self._build_rule and any(option.startswith("--no-binary") for option in options):
+        if (
+            self._no_build
+            and not self._sandbox
+            and any(option.startswith("--no-binary") for option in options)
+        ):
             raise errors.Unsupported(
                 "--no-binary asks for packages to be built from source, which this server does not do.",
                 hint="Leave the option out, so that wheels are taken.",
             )
 
-    def _run(self, arguments: list[str], text: str, *, log: Log, what: str, hold: int | None = None) -> None:
+    def _run(
+        self,
+        arguments: list[str],
+        text: str,
+        *,
+        log: Log,
+        what: str,
+        hold: int | None = None,
+        inside: Path | None = None,
+        readable: Sequence[str] = (),
+    ) -> None:
+        command, environ = [self._binary, *arguments], self._environ
+        if inside and self._sandbox:
+            command = self._sandbox.wrap(
+                command, inside, readable=[self._binary, *sources.prefixes(readable)]
+            )
+            environ = {**environ, **self._sandbox.environ(inside), "UV_CACHE_DIR": str(inside / "cache")}
+        elif arguments[0] == "pip":
+            command += self._no_build
         last: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         with (
             tempfile.TemporaryDirectory(prefix="zaffre-uv-") as folder,
@@ -126,9 +222,9 @@ class Uv:
             given.write(text)
             given.seek(0)
             process = subprocess.Popen(
-                [self._binary, *arguments],
+                command,
                 stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                env=self._environ, cwd=folder, pass_fds=() if hold is None else (hold,), umask=0o022,
+                env=environ, cwd=folder, pass_fds=() if hold is None else (hold,), umask=0o022,
             )  # fmt: skip
             watchdog = threading.Timer(self._timeout_s, process.kill)
             watchdog.start()
@@ -182,5 +278,14 @@ def _failure(what: str, last: Sequence[str], code: int) -> errors.ZaffreError:
         return errors.Unavailable(
             f"{what}: the package index cannot be reached.\n{said}", hint="Try again later."
         )
-    hint = _WHEELS_ONLY if _NO_BUILD_SIGN in said else _HINTS[what]
-    return errors.Invalid(f"{what}.\n{said}", hint=hint)
+    if without := _WITHOUT_WHEEL.search(said):
+        return errors.Invalid(f"{what}.\n{said}", hint=_WHEELS_ONLY, without_wheel=without["name"])
+    return errors.Invalid(f"{what}.\n{said}", hint=_HINTS[what])
+
+
+def _read_solved(out: Path) -> str:
+    """The solver's answer; checked, because in a sandbox a package's own code may have written it."""
+    text = sources.read_regular(out).decode()
+    if checked.parse(text.splitlines(), source="The solved list").options:
+        raise errors.Invalid("The solved list holds options, which a solver never writes.")
+    return text

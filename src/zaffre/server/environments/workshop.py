@@ -19,6 +19,7 @@ from zaffre.server.environments import (
     locks,
     overlays,
     pythons,
+    sandbox,
     service,
     solving,
     uv,
@@ -86,11 +87,14 @@ def open_workshop(
     isolated: bool,
 ) -> Workshop:
     """The room below ZAFFRE_HOME/environments. `isolated`: replicas run as another user, so an interpreter that
-    others may run is preferred, and source distributions, whose building runs their author's code, are refused.
+    others may run is preferred, and source distributions are built in a sandbox, or refused where there can be none.
     """
     root = Path(configured.home) / "environments"
     installed = pythons.find(environ)
-    uv_ = uv.Uv(root / ".uv-cache", environ, source_builds=not isolated)
+    box = None
+    if isolated and not sandbox.problem():
+        box = sandbox.Sandbox(root / ".sandbox", configured.isolation_uid + 1, (configured.home,))
+    uv_ = uv.Uv(root / ".uv-cache", environ, source_builds=not isolated, sandbox=box)
     channels = None if configured.conda_offline else conda.Channels(root / ".conda-cache")
     solver = solving.Solver(
         uv_, installed, channels=channels, stand_in=configured.python_stand_in, prefer_shared=isolated

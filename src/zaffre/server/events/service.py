@@ -7,7 +7,7 @@ growing pauses, while the others go on.
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from zaffre.contracts import events as catalogue
@@ -57,9 +57,8 @@ def relay(database: db.Database, subscribers: Mapping[str, Subscriber], *, limit
     """Tell subscribers of what is pending or due again; returns how many events were handled."""
     with database.write() as uow:
         rows = store.claim_pending(uow, limit)
-        for row in rows:
-            for name in subscribers:
-                _deliver(uow, row, name, subscribers[name], attempts=0)
+        for name, subscriber in subscribers.items():
+            _deliver_all(uow, rows, name, subscriber)
         if rows:
             store.mark_told(uow, [row.seq for row in rows])
         due = store.claim_retries(uow, clock.now(), limit)
@@ -67,6 +66,17 @@ def relay(database: db.Database, subscribers: Mapping[str, Subscriber], *, limit
             if row.subscriber in subscribers:
                 _deliver(uow, row, row.subscriber, subscribers[row.subscriber], attempts=row.attempts)
     return len(rows) + len(due)
+
+
+def _deliver_all(uow: db.UnitOfWork, rows: Sequence[Any], name: str, subscriber: Subscriber) -> None:
+    """Tell one subscriber of many events at once; only when that fails, of each by itself."""
+    try:
+        with uow.connection.begin_nested():
+            for row in rows:
+                subscriber(uow, envelope(row))
+    except Exception:  # noqa: BLE001 # `_deliver` finds out which event it was, and remembers it
+        for row in rows:
+            _deliver(uow, row, name, subscriber, attempts=0)
 
 
 def _deliver(uow: db.UnitOfWork, row: Any, name: str, subscriber: Subscriber, *, attempts: int) -> None:

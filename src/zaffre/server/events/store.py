@@ -38,8 +38,11 @@ retries = sa.Table(
 )
 
 
+_INSERT = events.insert()
+
+
 def insert(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
-    uow.connection.execute(events.insert().values(**row, pending=True))
+    uow.connection.execute(_INSERT, {**row, "pending": True})
 
 
 def claim_pending(uow: db.UnitOfWork, limit: int) -> list[sa.Row[Any]]:

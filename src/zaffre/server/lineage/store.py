@@ -3,6 +3,7 @@
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from zaffre.server import db
 
@@ -30,21 +31,31 @@ def get_nodes(uow: db.UnitOfWork, workspace: str, ids: list[str]) -> list[sa.Row
     return list(uow.connection.execute(query))
 
 
+# Built once: these run for every event.
+_FACTS = sa.select(nodes.c.facts).where(
+    (nodes.c.workspace == sa.bindparam("workspace")) & (nodes.c.id == sa.bindparam("node"))
+)
+_INSERT_NODE = nodes.insert()
+_INSERT_EDGE = {
+    name: insert(edges).on_conflict_do_nothing()
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+
+
 def save_node(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
     """Write a thing's facts, or add to those that are known."""
-    known = get_nodes(uow, row["workspace"], [row["id"]])
-    mine = (nodes.c.workspace == row["workspace"]) & (nodes.c.id == row["id"])
-    if known:
-        facts = {**known[0].facts, **row["facts"]}
+    known = uow.connection.execute(_FACTS, {"workspace": row["workspace"], "node": row["id"]}).first()
+    if known is None:
+        uow.connection.execute(_INSERT_NODE, row)
+        return
+    facts = {**known.facts, **row["facts"]}
+    if facts != known.facts:
+        mine = (nodes.c.workspace == row["workspace"]) & (nodes.c.id == row["id"])
         uow.connection.execute(nodes.update().where(mine).values(facts=facts))
-    else:
-        uow.connection.execute(nodes.insert().values(**row))
 
 
 def save_edge(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
-    same = sa.and_(*(edges.c[name] == value for name, value in row.items()))
-    if not uow.connection.execute(sa.select(edges.c.source).where(same)).first():
-        uow.connection.execute(edges.insert().values(**row))
+    uow.connection.execute(_INSERT_EDGE[uow.connection.dialect.name], row)
 
 
 def edges_from(uow: db.UnitOfWork, workspace: str, ids: list[str]) -> list[sa.Row[Any]]:

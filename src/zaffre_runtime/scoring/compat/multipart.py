@@ -16,7 +16,7 @@ from zaffre_runtime.scoring.compat import headers
 class FileStorage:
     """An uploaded file as scripts know it: read it, iterate over its lines, or save it."""
 
-    def __init__(self, content: bytes, filename: str, name: str, content_type: str) -> None:
+    def __init__(self, content: bytes, filename: str, *, name: str, content_type: str) -> None:
         self.stream = io.BytesIO(content)
         self.filename = filename
         self.name = name
@@ -65,5 +65,5 @@ def parse(body: bytes, content_type: str) -> Tuple[Fields, Fields]:
             fields.append((name, content.decode(part.get_content_charset() or "utf-8", "replace")))
         else:
             kind = str(part.get("content-type", "application/octet-stream"))
-            files.append((name, FileStorage(content, filename, name, kind)))
+            files.append((name, FileStorage(content, filename, name=name, content_type=kind)))
     return fields, files

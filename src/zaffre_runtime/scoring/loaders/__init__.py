@@ -47,7 +47,9 @@ def load(settings: config.Config) -> NoCode:
         )
     folder = _model_folder(settings)
     loader, path = _choose(folder, settings.model_kind)
-    return batching.Batched(loader.load(path), settings.max_batch)
+    scorer = batching.Batched(loader.load(path), settings.max_batch)
+    scorer.warm_up()
+    return scorer
 
 
 def _model_folder(settings: config.Config) -> Path:

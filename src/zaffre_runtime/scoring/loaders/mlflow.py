@@ -6,6 +6,7 @@ Bodies: {"input_data": {"columns": [...], "index": [...], "data": [[...]]}}, {"i
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional
 
@@ -46,7 +47,15 @@ class MlflowModel:
         if self._schema is not None and self._schema.has_input_names():
             self._names = list(self._schema.input_names())
         self._tensors = self._schema is not None and self._schema.is_tensor_spec()
+        self._narrow = self._names is not None and any(
+            _kind(column) == "float" for column in self._schema.inputs
+        )
         self._many = bool(BY_ROW & set(model.metadata.flavors)) and not self._tensors
+        self._floats = (
+            self._many
+            and self._names is not None
+            and all(_kind(column) in FLOATS for column in self._schema.inputs)
+        )
 
     def schemas(self) -> swagger.Schemas:
         example: Dict[str, Any] = {"data": [[]]}
@@ -62,6 +71,22 @@ class MlflowModel:
         )
 
     def parse(self, body: bytes) -> batching.Rows:
+        return self._parse_floats(body) or self._parse_table(body)
+
+    def _parse_floats(self, body: bytes) -> Optional[batching.Rows]:
+        """The short way, for a signature of floats and exactly its columns in a body of numbers."""
+        found = frames.numbers(body) if self._floats else None
+        if found is None or found.method is not None:
+            return None
+        given = found.data if found.input_data is None else found.input_data
+        rows, columns = (given.data, given.columns) if isinstance(given, frames.Split) else (given, None)
+        names = columns if columns is not None else self._names
+        assert names is not None
+        if not rows or set(names) != set(self._names or ()) or any(len(row) != len(names) for row in rows):
+            return None
+        return batching.Rows((rows, None), len(rows), ("floats", *names))
+
+    def _parse_table(self, body: bytes) -> batching.Rows:
         table = frames.table(body)
         unknown = sorted(set(table.body) - {"data", "input_data", "params"})
         if unknown:
@@ -79,7 +104,9 @@ class MlflowModel:
 
     def predict(self, inputs: List[batching.Rows]) -> Any:
         value, params = inputs[0].value
-        if len(inputs) > 1:
+        if isinstance(inputs[0].key, tuple) and inputs[0].key[0] == "floats":
+            value = self._joined(inputs, list(inputs[0].key[1:]))
+        elif len(inputs) > 1:
             value = self._pd.concat([one.value[0] for one in inputs], ignore_index=True)
         try:
             return self._model.predict(value, params=params) if params else self._model.predict(value)
@@ -91,6 +118,11 @@ class MlflowModel:
             raise errors.Refused(
                 400, f"The model refused the input: {type(error).__name__}: {error}"
             ) from error
+
+    def _joined(self, inputs: List[batching.Rows], names: List[str]) -> Any:
+        rows = list(itertools.chain.from_iterable(one.value[0] for one in inputs))
+        frame = self._pd.DataFrame(self._np.array(rows, dtype=self._np.float64), columns=names)
+        return self._typed(frame) if self._narrow else frame
 
     def _key(self, value: Any, params: Optional[Dict[str, Any]]) -> Optional[Hashable]:
         """Frames of the same columns and types; anything else goes alone."""
@@ -135,7 +167,7 @@ class MlflowModel:
         for column in self._schema.inputs:
             if column.name not in frame.columns:
                 continue
-            kind = getattr(column.type, "name", "")
+            kind = _kind(column)
             present = frame[column.name].dtype.kind
             if (kind in FLOATS + INTEGERS and present in ("i" if kind in INTEGERS else "iuf")) or (
                 kind in FLOATS and present == "O" and _numbers_or_missing(frame[column.name])
@@ -144,6 +176,10 @@ class MlflowModel:
             elif kind == "datetime":
                 frame[column.name] = self._pd.to_datetime(frame[column.name])
         return frame
+
+
+def _kind(column: Any) -> str:
+    return str(getattr(column.type, "name", ""))
 
 
 def _numbers_or_missing(column: Any) -> bool:

@@ -7,6 +7,7 @@ requests, one call. Anything else (text, records, missing values) goes through p
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import pickle
 import warnings
@@ -81,8 +82,9 @@ class SklearnModel:
 
         self._np = np
         self._model = model
-        self._config = sklearn.config_context
-        self._fast = _accepted_options(sklearn)
+        self._context = sklearn.config_context
+        self._checks = _known_checks(sklearn)
+        sklearn.set_config(**dict.fromkeys(self._checks, True))
         names = getattr(model, "feature_names_in_", None)
         self._names: Optional[List[str]] = None if names is None else [str(name) for name in names]
         self._width: Optional[int] = getattr(model, "n_features_in_", None)
@@ -115,7 +117,7 @@ class SklearnModel:
         order = self._order(columns) if columns is not None else None
         width = self._width if columns is None or order is None else len(columns)
         if width is not None:
-            arrays.rectangular(rows, width, _refusal)
+            arrays.rectangular(rows, width, refuse=_refusal)
         if order is not None:
             rows = [[row[index] for index in order] for row in rows]
         if not rows:
@@ -126,17 +128,17 @@ class SklearnModel:
         first = inputs[0]
         if first.key is None:
             method, table = first.value
-            return self._called(method, table, {})
+            return self._called(method, table, checked=True)
         rows = (
             first.value
             if len(inputs) == 1
             else list(itertools.chain.from_iterable(one.value for one in inputs))
         )
         array = self._np.array(rows, dtype=self._np.float64)
-        return self._called(str(first.key), self._frame(array) if self._needs_frame else array, self._fast)
+        return self._called(str(first.key), self._frame(array) if self._needs_frame else array, checked=False)
 
-    def _called(self, method: str, table: Any, options: Dict[str, bool]) -> Any:
-        with self._config(**options):
+    def _called(self, method: str, table: Any, *, checked: bool) -> Any:
+        with self._context(**dict.fromkeys(self._checks, False)) if checked else contextlib.nullcontext():
             try:
                 return getattr(self._model, method)(table)
             except (ValueError, TypeError, KeyError) as error:
@@ -169,7 +171,7 @@ class SklearnModel:
             raise errors.Refused(400, "There is no row to score.")
         if not all(isinstance(row, list) for row in rows):
             raise errors.Refused(400, f"Each row must be an array of values: {frames.SHAPES}.")
-        arrays.rectangular(rows, len(columns) if columns else self._width or len(rows[0]), _refusal)
+        arrays.rectangular(rows, len(columns) if columns else self._width or len(rows[0]), refuse=_refusal)
         return batching.Rows((method, self._table(rows, columns)), len(rows))
 
     def _table(self, rows: List[List[Any]], columns: Optional[List[str]]) -> Any:
@@ -208,10 +210,9 @@ class SklearnModel:
         return self._orders[key]
 
 
-def _accepted_options(sklearn: Any) -> Dict[str, bool]:
-    """Checks that decoded numbers do not need; older versions know fewer options."""
-    known = sklearn.get_config()
-    return {name: True for name in ("assume_finite", "skip_parameter_validation") if name in known}
+def _known_checks(sklearn: Any) -> List[str]:
+    """Checks that decoded numbers do not need, switched off once for this thread; older versions know fewer."""
+    return [name for name in ("assume_finite", "skip_parameter_validation") if name in sklearn.get_config()]
 
 
 def _answers_probabilities(model: Any) -> bool:

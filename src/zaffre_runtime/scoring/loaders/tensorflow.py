@@ -29,10 +29,10 @@ def load(folder: Path) -> tensors.TensorModel:
             f"the SavedModel {folder.name} has no signature {SIGNATURE} (there: {there}):"
             " export it with one, or give a scoring script."
         )
-    return _model(model, signatures.get(SIGNATURE) or next(iter(signatures.values())), tf)
+    return _model(model, signatures.get(SIGNATURE) or next(iter(signatures.values())), tf=tf)
 
 
-def _model(model: Any, signature: Any, tf: Any) -> tensors.TensorModel:
+def _model(model: Any, signature: Any, *, tf: Any) -> tensors.TensorModel:
     _, named = signature.structured_input_signature
     inputs = [tensors.Input(name, _dtype(spec), _shape(spec.shape)) for name, spec in named.items()]
 

@@ -23,7 +23,7 @@ class TensorModel:
     """`call` takes one array per input and gives one output per name; a single output is answered without its name."""
 
     def __init__(
-        self, inputs: List[Input], call: Callable[[Feeds], Dict[str, Any]], keeps: Any = None
+        self, inputs: List[Input], call: Callable[[Feeds], Dict[str, Any]], *, keeps: Any = None
     ) -> None:
         import numpy as np
 

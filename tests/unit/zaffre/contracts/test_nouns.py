@@ -91,6 +91,29 @@ def test_a_status_is_never_taken_from_a_request() -> None:
         ),
         (
             "online-deployment",
+            {
+                "name": "blue",
+                "endpoint_name": "churn",
+                "code_configuration": {"code": TREE, "scoring_script": "a/../../b.py"},
+            },
+            "code_configuration.scoring_script",
+        ),
+        (
+            "online-deployment",
+            {
+                "name": "blue",
+                "endpoint_name": "churn",
+                "code_configuration": {"scoring_script": "/etc/score.py"},
+            },
+            "code_configuration.scoring_script",
+        ),
+        (
+            "environment",
+            {"name": "sk", "build": {"path": TREE, "dockerfile_path": "..\\Dockerfile"}},
+            "build.dockerfile_path",
+        ),
+        (
+            "online-deployment",
             {"name": "blue", "endpoint_name": "churn", "model": {"path": "src"}},
             "model.path",
         ),
@@ -115,7 +138,7 @@ def test_a_deployment_survives_the_wire() -> None:
         environment=Environment(
             image="base", conda_file={"name": None, "dependencies": ["python=3.11", {"pip": ["x"]}]}
         ),
-        code_configuration=CodeConfiguration(code=TREE, scoring_script="score.py"),
+        code_configuration=CodeConfiguration(code=TREE, scoring_script="./online/score.py"),
         request_settings=OnlineRequestSettings(request_timeout_ms=1000),
         liveness_probe=ProbeSettings(period=5),
         environment_variables={"THREADS": 2, "ON": True},
@@ -144,3 +167,48 @@ def test_documented_defaults_fill_what_was_left_open() -> None:
         "max_queue_wait_ms": 0,
     }
     assert ProbeSettings().with_defaults().failure_threshold == 30
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_text_that_no_database_holds_is_refused(text: str) -> None:
+    for fields in (
+        {"description": text},
+        {"tags": {text: "x"}},
+        {"tags": {"x": text}},
+        {"flavors": {"a": [text]}},
+    ):
+        with pytest.raises(errors.Invalid, match="NUL or half a character"):
+            wire.from_wire("model", {"name": "churn", **fields})
+
+
+def test_an_ensemble_names_each_model_once() -> None:
+    fields = {"name": "blue", "endpoint_name": "churn"}
+    ensemble = ManagedOnlineDeployment(**fields, zaffre={"models": ["azureml:a:1", "azureml:b@latest"]})
+    assert ensemble.to_wire()["zaffre"]["models"] == ["azureml:a:1", "azureml:b@latest"]
+    with pytest.raises(errors.Invalid, match="'azureml:a:1' is given twice"):
+        ManagedOnlineDeployment(**fields, zaffre={"models": ["azureml:a:1", "azureml:a:1"]})
+    with pytest.raises(errors.Invalid, match=r"either 'model' or 'zaffre\.models', not both"):
+        ManagedOnlineDeployment(**fields, model="azureml:c:1", zaffre={"models": ["azureml:a:1"]})
+
+
+def test_a_hundred_problems_are_cut_short() -> None:
+    with pytest.raises(errors.Invalid) as caught:
+        wire.from_wire("model", {f"key{number}": 1 for number in range(100)})
+    assert caught.value.detail.endswith("... and 50 more.")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"x", {1, 2}])
+def test_values_that_json_does_not_know_are_refused(value: object) -> None:
+    with pytest.raises(errors.Invalid):
+        Model(name="churn", flavors={"a": {"b": [value]}})
+
+
+def test_code_may_be_given_and_changed_by_its_short_names() -> None:
+    deployment = ManagedOnlineDeployment(
+        name="blue", endpoint_name="churn", code_path="src", scoring_script="a.py"
+    )
+    deployment.scoring_script = "b.py"
+    deployment.code_path = "other"
+    assert deployment.code_configuration == CodeConfiguration(code="other", scoring_script="b.py")
+    with pytest.raises(errors.Invalid, match="not both"):
+        ManagedOnlineDeployment(name="blue", code_path="x", code_configuration=CodeConfiguration(code="y"))

@@ -98,7 +98,7 @@ def test_any_multipart_body_is_read_or_empty(body):
 
 
 def test_a_file_can_be_saved_and_iterated(tmp_path):
-    upload = multipart.FileStorage(b"one\ntwo\n", "a.txt", "a", "text/plain; charset=x")
+    upload = multipart.FileStorage(b"one\ntwo\n", "a.txt", name="a", content_type="text/plain; charset=x")
     upload.save(tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_bytes() == b"one\ntwo\n"
     upload.seek(0)

@@ -1,5 +1,6 @@
 """The runtime's manners: what it imports, and how it sits behind the environment's own packages."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,11 @@ def test_the_overlay_stands_at_the_end_of_the_path(tmp_path):
         )
         assert answer.stdout.startswith(f"{overlay} [")
         assert str(overlay) not in run("import sys; print(sys.path)")
+
+
+def test_its_syntax_is_that_of_python_3_9():
+    for path in [*PACKAGE.glob("*.py"), *(PACKAGE / "scoring").rglob("*.py")]:
+        ast.parse(path.read_text(), filename=str(path), feature_version=(3, 9))
 
 
 def test_boot_without_a_module_says_what_it_wants():

@@ -152,7 +152,7 @@ class LocalServiceRunner:
         """See the port."""
         if self._isolation is None:
             return ports.Capabilities(isolation=False, binds=False, reason="isolation is switched off")
-        problem = isolation.try_namespaces() if os.geteuid() == 0 else "the server does not run as root"
+        problem = isolation.obstacle()
         return ports.Capabilities(isolation=not problem, binds=not problem, reason=problem)
 
     def _folder(self, service_id: str) -> Path:

@@ -7,7 +7,7 @@ no sequence has to be asked. An asset's row is the lock and the counter of its n
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -134,18 +134,56 @@ def term(workspace: str, kind: str, key: str, value: str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
 
 
-def upsert(uow: db.UnitOfWork, table: sa.Table) -> Any:
-    """INSERT with ON CONFLICT, which both databases speak in the same words."""
-    kind = postgresql if uow.connection.dialect.name == "postgresql" else sqlite
-    return kind.insert(table)
+_INSERTS: dict[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def _on_both(build: Callable[[Callable[[sa.Table], Any]], Any]) -> dict[str, Any]:
+    """A statement with ON CONFLICT for each database: the same words, in two classes. Built once, because building
+    costs more than running."""
+    return {name: build(insert) for name, insert in _INSERTS.items()}
+
+
+def _for(uow: db.UnitOfWork, statements: dict[str, Any]) -> Any:
+    return statements[uow.connection.dialect.name]
+
+
+def _counting(insert: Any, *, given: bool) -> Any:
+    new = insert(assets)
+    following, offered = assets.c.newest_id + 1, new.excluded.newest_id
+    identity = sa.case((following > offered, following), else_=offered)
+    larger = (new.excluded.counter > assets.c.counter, new.excluded.counter)
+    counter: Any = sa.case(larger, else_=assets.c.counter) if given else assets.c.counter + 1
+    entered = {
+        "counter": counter,
+        "archived": False,
+        "newest_id": identity,
+        "latest_id": identity,
+        "latest_version": new.excluded.latest_version if given else sa.cast(counter, sa.String(255)),
+    }
+    keys = [assets.c.workspace, assets.c.kind, assets.c.name]
+    changed = new.on_conflict_do_update(index_elements=keys, set_=entered)
+    return changed.returning(assets.c.id, assets.c.counter, assets.c.newest_id)
+
+
+_COUNT_UP = _on_both(lambda insert: _counting(insert, given=False))
+_TAKE_GIVEN = _on_both(lambda insert: _counting(insert, given=True))
+_ENSURE = _on_both(lambda insert: insert(assets).on_conflict_do_nothing())
+_USE = _on_both(lambda insert: insert(uses).on_conflict_do_nothing())
+_INSERT_VERSION = versions.insert()
+_INSERT_TAGS = tags.insert()
 
 
 def ensure_asset(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> None:
     """A row to lock for a name that may be new."""
-    insert = upsert(uow, assets).values(
-        workspace=workspace, kind=kind, name=name, counter=0, archived=False, newest_id=0
-    )
-    uow.connection.execute(insert.on_conflict_do_nothing())
+    row = {
+        "workspace": workspace,
+        "kind": kind,
+        "name": name,
+        "counter": 0,
+        "archived": False,
+        "newest_id": 0,
+    }
+    uow.connection.execute(_for(uow, _ENSURE), row)
 
 
 def count_up(uow: db.UnitOfWork, workspace: str, kind: str, name: str, *, version: str | None) -> sa.Row[Any]:
@@ -153,34 +191,14 @@ def count_up(uow: db.UnitOfWork, workspace: str, kind: str, name: str, *, versio
 
     A given whole number moves the counter, so that the number after it is free. Returns id, counter, newest_id.
     """
-    fresh, given = new_id(clock.now()), number_of(version)
-    first = 1 if version is None else given
-    insert = upsert(uow, assets).values(
-        workspace=workspace, kind=kind, name=name, counter=first, archived=False,
-        newest_id=fresh, latest_id=fresh, latest_version=version or "1",
-    )  # fmt: skip
-    following, offered = assets.c.newest_id + 1, insert.excluded.newest_id
-    identity = sa.case((following > offered, following), else_=offered)
-    if version is None:
-        counter: Any = assets.c.counter + 1
-    else:
-        counter = sa.case(
-            (insert.excluded.counter > assets.c.counter, insert.excluded.counter), else_=assets.c.counter
-        )
-    entered = {
-        "counter": counter,
-        "archived": False,
-        "newest_id": identity,
-        "latest_id": identity,
-        "latest_version": sa.cast(counter, sa.String(255))
-        if version is None
-        else insert.excluded.latest_version,
-    }
-    keys = [assets.c.workspace, assets.c.kind, assets.c.name]
-    statement = insert.on_conflict_do_update(index_elements=keys, set_=entered)
-    return uow.connection.execute(
-        statement.returning(assets.c.id, assets.c.counter, assets.c.newest_id)
-    ).one()
+    fresh = new_id(clock.now())
+    row = {
+        "workspace": workspace, "kind": kind, "name": name, "archived": False, "newest_id": fresh,
+        "counter": 1 if version is None else number_of(version),
+        "latest_id": fresh, "latest_version": version or "1",
+    }  # fmt: skip
+    statement = _for(uow, _COUNT_UP if version is None else _TAKE_GIVEN)
+    return uow.connection.execute(statement, row).one()
 
 
 def number_of(version: str | None) -> int:
@@ -214,14 +232,14 @@ def settle_newest(uow: db.UnitOfWork, asset_id: int) -> None:
 
 
 def insert_version(uow: db.UnitOfWork, row: dict[str, Any], terms: Iterable[int]) -> None:
-    uow.connection.execute(versions.insert(), row)
+    uow.connection.execute(_INSERT_VERSION, row)
     add_terms(uow, row["id"], terms)
 
 
 def add_terms(uow: db.UnitOfWork, version_id: int, terms: Iterable[int]) -> None:
     rows = [{"term": each, "version_id": version_id} for each in set(terms)]
     if rows:
-        uow.connection.execute(tags.insert(), rows)
+        uow.connection.execute(_INSERT_TAGS, rows)
 
 
 def drop_terms(uow: db.UnitOfWork, version_id: int, terms: Iterable[int]) -> None:
@@ -337,8 +355,8 @@ def alias_history(uow: db.UnitOfWork, asset_id: int, name: str) -> list[sa.Row[A
 
 
 def add_use(uow: db.UnitOfWork, version_id: int, workspace: str, user: str) -> None:
-    insert = upsert(uow, uses).values(version_id=version_id, workspace=workspace, user=user)
-    uow.connection.execute(insert.on_conflict_do_nothing())
+    row = {"version_id": version_id, "workspace": workspace, "user": user}
+    uow.connection.execute(_for(uow, _USE), row)
 
 
 def drop_uses(uow: db.UnitOfWork, workspace: str, user: str) -> None:

@@ -228,6 +228,74 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace", "id", name=op.f("pk_lineage_nodes")),
     )
     op.create_table(
+        "online_deployments",
+        sa.Column("workspace", sa.String(length=64), nullable=False),
+        sa.Column("endpoint", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("etag", sa.String(length=32), nullable=False),
+        sa.Column("body", db.Json, nullable=False),
+        sa.Column("wanted", sa.String(length=16), nullable=False),
+        sa.Column("serving", sa.String(length=16), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("service_state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("last_lines", db.Json, nullable=False),
+        sa.Column("instances_ready", sa.Integer(), nullable=False),
+        sa.Column("all_traffic", sa.Boolean(), nullable=False),
+        sa.Column("operation", sa.String(length=32), nullable=True),
+        sa.Column("created_at", db.Moment(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("modified_at", db.Moment(), nullable=False),
+        sa.Column("modified_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "endpoint", "name", name=op.f("pk_online_deployments")),
+    )
+    op.create_table(
+        "online_endpoints",
+        sa.Column("workspace", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("etag", sa.String(length=32), nullable=False),
+        sa.Column("body", db.Json, nullable=False),
+        sa.Column("running", db.Json, nullable=False),
+        sa.Column("sealed_keys", db.Json, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("operation", sa.String(length=32), nullable=True),
+        sa.Column("created_at", db.Moment(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("modified_at", db.Moment(), nullable=False),
+        sa.Column("modified_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "name", name=op.f("pk_online_endpoints")),
+    )
+    op.create_table(
+        "online_revisions",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("workspace", sa.String(length=64), nullable=False),
+        sa.Column("endpoint", sa.String(length=64), nullable=False),
+        sa.Column("deployment", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("replicas", sa.String(length=16), nullable=False),
+        sa.Column("instances", sa.Integer(), nullable=False),
+        sa.Column("body", db.Json, nullable=False),
+        sa.Column("resolved", db.Json, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("last_lines", db.Json, nullable=False),
+        sa.Column("lock_digest", sa.String(length=64), nullable=True),
+        sa.Column("environment_note", sa.Text(), nullable=True),
+        sa.Column("rolled_back_to", sa.String(length=16), nullable=True),
+        sa.Column("change_reason", sa.Text(), nullable=False),
+        sa.Column("created_at", db.Moment(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_online_revisions")),
+        sa.UniqueConstraint(
+            "workspace",
+            "endpoint",
+            "deployment",
+            "number",
+            name=op.f("uq_online_revisions_workspace_endpoint_deployment_number"),
+        ),
+    )
+    op.create_table(
         "operations",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
@@ -333,6 +401,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_operations_open")
 
     op.drop_table("operations")
+    op.drop_table("online_revisions")
+    op.drop_table("online_endpoints")
+    op.drop_table("online_deployments")
     op.drop_table("lineage_nodes")
     with op.batch_alter_table("lineage_edges", schema=None) as batch_op:
         batch_op.drop_index("ix_lineage_edges_target")

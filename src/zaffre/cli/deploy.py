@@ -1,0 +1,224 @@
+"""`zaffre deploy`: from a file, a folder or a registered model to an address that answers.
+
+Every step is one that can be taken by itself with the verbs of models, endpoints and deployments.
+"""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zaffre.cli import entities, grammar, options, sessions
+from zaffre.core import errors, names
+
+SCRIPT = "score.py"
+CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml")
+REQUIREMENTS = "requirements.txt"
+
+
+def deploy(session: sessions.Session, given: grammar.Given) -> Any:
+    """From a model, file or folder to an address that answers: registers, creates the endpoint, deploys, gives traffic.
+
+    MODEL is a file or folder, or a registered model: NAME, NAME:VERSION or NAME@latest. A score.py in the folder scores,
+    with the packages of conda.yml or requirements.txt beside it; without one the model is served as it is.
+    """
+    entities.refuse_local(given)
+    source = Path(given.model)
+    model = _registered(session, given, source) if source.exists() else _found(session, given.model)
+    endpoint_name = given.name or endpoint_name_of(str(model.name))
+    names.check_endpoint_name(endpoint_name)
+    endpoint = _endpoint(session, endpoint_name)
+    deployment = _deployment(given, source, model, endpoint_name)
+    session.say(f"deploying models/{model.name}:{model.version} as {endpoint_name}/{deployment.name}")
+    client = session.client
+    all_traffic = bool(given.all_traffic) or not any(endpoint.traffic.values())
+    poller = client.online_deployments.begin_create_or_update(deployment, all_traffic=all_traffic)
+    made = session.wait(poller)
+    return _report(session, given, endpoint_name, made)
+
+
+def _registered(session: sessions.Session, given: grammar.Given, source: Path) -> Any:
+    """The file or folder as the next version of its name."""
+    from zaffre.contracts import model
+
+    kind = given.type or ("mlflow_model" if (source / "MLmodel").is_file() else "custom_model")
+    name = given.name or asset_name_of(source.resolve())
+    made = session.client.models.create_or_update(model.Model(name=name, path=str(source), type=kind))
+    session.say(f"registered models/{made.name}:{made.version}")
+    for line in (made.status.warnings if made.status else None) or ():
+        session.say(f"WARNING: {line}")
+    return made
+
+
+def _found(session: sessions.Session, text: str) -> Any:
+    """The registered model that the text names; a text that looks like a path gets the news that there is no file."""
+    if "/" in text and not text.lower().startswith(names.PREFIX):
+        raise errors.NotFound(
+            f"There is no file or folder {text}.", hint="Or name a registered model: NAME:VERSION."
+        )
+    reference = names.parse_reference(text, kind="models")
+    try:
+        return session.client.models.get(reference.name, reference.version, reference.label)
+    except errors.NotFound as error:
+        raise errors.NotFound(
+            f"{text!r} is neither a file or folder here nor a registered model.",
+            hint="`zaffre model list` shows the registered ones.",
+        ) from error
+
+
+def _endpoint(session: sessions.Session, name: str) -> Any:
+    from zaffre.contracts import online_endpoint
+
+    operations = session.client.online_endpoints
+    try:
+        return operations.get(name)
+    except errors.NotFound:
+        wanted = online_endpoint.ManagedOnlineEndpoint(name=name, auth_mode="key")
+        return session.wait(operations.begin_create_or_update(wanted))
+
+
+def _deployment(given: grammar.Given, source: Path, model: Any, endpoint_name: str) -> Any:
+    from zaffre.contracts import online_deployment as contract
+
+    folder = source if source.is_dir() else source.parent
+    here = source.exists()
+    script = Path(given.scoring_script) if given.scoring_script else folder / SCRIPT if here else None
+    scored = script is not None and script.is_file() and (source.is_dir() or bool(given.scoring_script))
+    if given.scoring_script and not scored:
+        raise errors.NotFound(
+            f"There is no scoring script {given.scoring_script}.", hint="Correct --scoring-script."
+        )
+    code = None
+    if scored and script is not None:
+        code = contract.CodeConfiguration(code=str(script.parent), scoring_script=script.name)
+    environment = _environment(given, script.parent if scored and script else folder if here else None)
+    if code is not None and environment is None:
+        raise errors.Invalid(
+            f"{script} needs an environment, and none is given.",
+            hint=f"Put a conda.yml or {REQUIREMENTS} beside it, or add --environment or --conda-file.",
+        )
+    return contract.ManagedOnlineDeployment(
+        name=given.deployment_name or "blue",
+        endpoint_name=endpoint_name,
+        model=f"azureml:{model.name}:{model.version}",
+        code_configuration=code,
+        environment=environment,
+        instance_count=given.instance_count or 1,
+        instance_type=given.instance_type,
+    )
+
+
+def _environment(given: grammar.Given, folder: Path | None) -> Any:
+    """What was named, else the file of packages in the folder, else None: then the model itself says what it needs."""
+    from zaffre.contracts import environment
+
+    if given.environment:
+        text: str = given.environment
+        return text if text.lower().startswith(names.PREFIX) else names.PREFIX + text
+    if given.conda_file:
+        return environment.Environment(conda_file=str(Path(given.conda_file).absolute()))
+    if folder is None or (folder / "MLmodel").is_file():
+        return None
+    for name in CONDA_FILES:
+        if (folder / name).is_file():
+            return environment.Environment(conda_file=str((folder / name).absolute()))
+    if (folder / REQUIREMENTS).is_file():
+        lines = requirement_lines((folder / REQUIREMENTS).read_text(encoding="utf-8-sig"))
+        return environment.Environment(zaffre=environment.EnvironmentExtension(requirements=lines))
+    return None
+
+
+def requirement_lines(text: str) -> list[str]:
+    """The requirements of a file, without comments. Raises Invalid for options, which name places and not packages."""
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.replace("\\\n", " ").splitlines()]
+    kept = [line for line in lines if line]
+    for line in kept:
+        if line.startswith("-"):
+            raise errors.Invalid(
+                f"{REQUIREMENTS}: {line!r} is an option, not a requirement.",
+                hint="Register an environment instead.",
+            )
+    return kept
+
+
+def asset_name_of(path: Path) -> str:
+    """A name for a model from a file's name: `My model.pkl` gives `My-model`."""
+    stem = path.name if path.is_dir() else path.name.partition(".")[0] or path.stem
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-_.")
+    if not name:
+        raise errors.Invalid(f"No name can be made from {path.name!r}.", hint="Give one: --name.")
+    return names.check_asset_name(name)
+
+
+def endpoint_name_of(name: str) -> str:
+    """A name for an endpoint from a model's: letters, digits and '-', 3 to 32 of them."""
+    made = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9-]", "-", name)).strip("-").lower()
+    made = made if made[:1].isalpha() else f"m-{made}".rstrip("-")
+    return (made if len(made) >= 3 else f"{made}-endpoint")[:32].rstrip("-")
+
+
+def _report(session: sessions.Session, given: grammar.Given, endpoint_name: str, deployment: Any) -> Any:
+    """Where it is, where its key is, and a line that asks it."""
+    operations = session.client.online_endpoints
+    status = operations.get(endpoint_name).status
+    address = status.scoring_uri if status else None
+    key_words = [
+        "zaffre",
+        "online-endpoint",
+        "get-credentials",
+        "-n",
+        endpoint_name,
+        "--query",
+        "primaryKey",
+        "-o",
+        "tsv",
+    ]
+    if given.workspace_name:
+        key_words[5:5] = ["-w", session.workspace]
+    key_command = shlex.join(key_words)
+    sample = operations.sample_request(endpoint_name)
+    body = shlex.quote(json.dumps(sample)) if sample else "@request.json"
+    curl = (
+        f'curl -H "Authorization: Bearer $({key_command})" -H "Content-Type: application/json" '
+        f"-d {body} {shlex.quote(str(address))}"
+    )
+    if given.output is not None or given.query is not None:
+        return {
+            "endpoint": endpoint_name,
+            "deployment": deployment.name,
+            "model": (deployment.status.model_ids if deployment.status else [deployment.model]),
+            "scoring_uri": address,
+            "key_command": key_command,
+            "curl": curl,
+        }
+    sys.stdout.write(f"address  {address}\nkey      {key_command}\ntry it   {curl}\n")
+    if not sample:
+        session.say("Write the rows that score.py expects to request.json first.")
+    return None
+
+
+command = grammar.make_verb(
+    "deploy",
+    deploy,
+    click.Argument(["model"], metavar="MODEL"),
+    grammar.option("--name", "-n", help="Name of the endpoint, and of the model when it is registered now."),
+    grammar.option("--deployment-name", "-d", help="Name of the deployment; default blue."),
+    grammar.option(
+        "--type", "-t", help="custom_model, mlflow_model or triton_model; default by what is there."
+    ),
+    grammar.option("--scoring-script", "-s", help="The scoring script; default score.py in the folder."),
+    grammar.option("--environment", "-e", help="A registered environment: NAME:VERSION or NAME@latest."),
+    grammar.option(
+        "--conda-file", "-c", help="Conda file with the packages; default conda.yml in the folder."
+    ),
+    grammar.option("--instance-count", type=click.IntRange(min=1), help="How many replicas; default 1."),
+    grammar.option("--instance-type", help="Upper limits of cores and memory, by the name of a machine."),
+    grammar.option("--all-traffic", takes="none", help="All traffic, even when other deployments have some."),
+    options.LOCAL,
+    options.VSCODE,
+    changes=True,
+)

@@ -1,0 +1,75 @@
+"""From a file and flags to an entity, and from an entity to what `show` prints. Called by the verbs of every noun."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zaffre.cli import grammar, patches
+from zaffre.core import errors, names
+
+_VIEWS = {
+    (False, False): "ActiveOnly",
+    (True, False): "ArchivedOnly",
+    (False, True): "All",
+    (True, True): "All",
+}
+
+
+def load(kind: str, given: grammar.Given, flags: Mapping[str, Any]) -> Any:
+    """The entity of `--file` (or of nothing), with `--set` and then the flags laid over it. Raises Invalid."""
+    from zaffre.contracts import files
+
+    if given.file is not None and not Path(given.file).is_file():
+        raise errors.NotFound(f"There is no file {given.file}.", hint="Correct --file.")
+    overrides: list[Any] = [*getattr(given, "set", ())]
+    overrides += [{key: value} for key, value in flags.items() if value is not None and value != {}]
+    return files.load_yaml(given.file, kind, params_override=overrides)
+
+
+def path_flag(text: str | None) -> str | None:
+    """A path that was typed: relative to where the person is, not to any file."""
+    if text is None or not names.is_local_path(text):
+        return text
+    return str(Path(text).absolute())
+
+
+def patched(entity: Any, given: grammar.Given, flags: Mapping[str, Any]) -> Any:
+    """The entity with `--set`, `--add`, `--remove` and the flags applied. Raises Invalid, also when nothing changes."""
+    body = entity.to_dict(status=False)
+    for key in ("tags", "properties"):
+        if key in type(entity).model_fields:
+            body.setdefault(key, {})
+    changed = patches.apply(
+        body, set_=given.set, add=given.add, remove=given.remove, force_string=given.force_string
+    )
+    changed.update({key: value for key, value in flags.items() if value is not None})
+    if changed == body:
+        raise errors.Invalid("Nothing would change.", hint="Give --set key=value, or another change.")
+    for key in ("name", "version", "endpoint_name"):
+        if changed.get(key) != body.get(key):
+            raise errors.Invalid(f"{key!r} cannot be changed.", hint="Create another one instead.")
+    return type(entity).from_body(changed)
+
+
+def view(given: grammar.Given) -> str:
+    """What `--archived-only` and `--include-archived` ask for."""
+    return _VIEWS[bool(given.archived_only), bool(given.include_archived)]
+
+
+def refuse_registry(given: grammar.Given) -> None:
+    """`--registry-name` comes later. Raises Unsupported."""
+    if given.registry_name:
+        raise errors.Unsupported(
+            "A registry beside workspaces (--registry-name) is not part of Zaffre yet.",
+            hint="Register in the workspace instead.",
+        )
+
+
+def refuse_local(given: grammar.Given) -> None:
+    """`--local` and its kin come later. Raises Unsupported."""
+    for flag in ("local", "local_enable_gpu", "vscode_debug", "package_model"):
+        if getattr(given, flag, False) is True:
+            raise errors.Unsupported(
+                f"--{flag.replace('_', '-')} is not part of Zaffre yet.",
+                hint="Leave it out: the server on this machine serves the deployment.",
+            )

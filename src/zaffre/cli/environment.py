@@ -1,0 +1,93 @@
+"""`zaffre environment`."""
+
+from typing import Any
+
+from zaffre.cli import arguments, assets, entities, grammar, options, sessions
+from zaffre.core import errors
+
+noun = grammar.Noun("environment", help="Environments: what must be installed for code to run.")
+
+
+def _operations(session: sessions.Session) -> Any:
+    return session.client.environments
+
+
+assets.hang(noun, "environment", _operations)
+
+
+@noun.verb(
+    "create",
+    options.file("environment"),
+    options.name("environment"),
+    options.version(),
+    grammar.option("--conda-file", "-c", help="Conda file with the packages."),
+    grammar.option("--image", "-i", help="Container image."),
+    grammar.option("--build-context", "-b", help="Folder with a Dockerfile."),
+    grammar.option("--dockerfile-path", "-d", help="The Dockerfile in that folder."),
+    grammar.option("--os-type", help="linux or windows."),
+    grammar.option("--from", help="Copy this environment: azureml:NAME:VERSION or NAME@latest."),
+    options.DESCRIPTION,
+    options.TAGS,
+    options.SET,
+    options.DATASTORE,
+    options.NO_WAIT,
+    options.REGISTRY,
+    changes=True,
+)
+def create(session: sessions.Session, given: grammar.Given) -> Any:
+    """Register an environment: from a file, from flags, or as a copy of another."""
+    entities.refuse_registry(given)
+    tags = arguments.pairs(given.tags, option="--tags")
+    source = getattr(given, "from")
+    if source is not None:
+        return _clone(session, given, source, tags)
+    flags = {
+        "name": given.name,
+        "version": given.version,
+        "conda_file": entities.path_flag(given.conda_file),
+        "image": given.image,
+        "build.path": entities.path_flag(given.build_context),
+        "build.dockerfile_path": given.dockerfile_path,
+        "os_type": given.os_type,
+        "description": given.description,
+        "tags": tags,
+        "datastore": given.datastore,
+    }
+    return session.client.environments.create_or_update(entities.load("environment", given, flags))
+
+
+def _clone(session: sessions.Session, given: grammar.Given, source: str, tags: dict[str, str]) -> Any:
+    if given.name is None:
+        raise errors.Invalid("--name is required with --from.", hint="Name the copy.")
+    if given.file is not None:
+        raise errors.Invalid("--from and --file exclude each other.", hint="Leave one of them out.")
+    changes: dict[str, Any] = {"description": given.description} if given.description else {}
+    if tags:
+        changes["tags"] = tags
+    return session.client.environments.clone(source, given.name, version=given.version, changes=changes)
+
+
+@noun.verb("list", options.name("environment"), *options.LISTING)
+def list_(session: sessions.Session, given: grammar.Given) -> Any:
+    """List the latest version of each environment, or all versions of one."""
+    return assets.listing(session, _operations, given)
+
+
+@noun.verb(
+    "update",
+    options.name("environment", required=True),
+    options.version(),
+    options.LABEL,
+    *options.UPDATES,
+    options.REGISTRY,
+    changes=True,
+)
+def update(session: sessions.Session, given: grammar.Given) -> Any:
+    """Change tags or description; what a version installs never changes."""
+    return assets.update(session, _operations, given, {})
+
+
+@noun.verb("deployments", options.name("environment", required=True), options.version())
+def deployments(session: sessions.Session, given: grammar.Given) -> Any:
+    """Which deployments use an environment, and whether they are healthy."""
+    return list(session.client.environments.list_deployments(given.name, given.version))

@@ -1,0 +1,91 @@
+"""The command `zaffre`: reads words, calls a verb, turns errors into two lines and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from zaffre.cli import catalogue, grammar
+from zaffre.core import errors, version
+
+INTERRUPTED = 130
+# Of the log of what failed, shown above the error.
+_LOG_LINES = 15
+_RED, _PLAIN = "\033[31m", "\033[0m"
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(f"zaffre {version.VERSION}")
+        context.exit()
+
+
+root = grammar.Root(
+    "zaffre",
+    later=sorted(catalogue.NOT_YET),
+    help="The whole life of a machine-learning model on your own machines, with the words of az ml.",
+    epilog="`zaffre ml ...` is the same as `zaffre ...`, so that scripts for az run with `alias az=zaffre`.",
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Print it.",
+        )
+    ],
+)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point; always leaves by SystemExit."""
+    sys.exit(run(sys.argv[1:] if words is None else words))
+
+
+def run(words: Sequence[str]) -> int:
+    """Does what the words say and returns the exit code."""
+    try:
+        root.main(list(words), prog_name="zaffre", standalone_mode=False)
+    except errors.ZaffreError as error:
+        return _tell(error)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        return _tell(_from_click(error))
+    except (KeyboardInterrupt, click.Abort):
+        print("\nInterrupted; work that the server has begun continues.", file=sys.stderr)  # noqa: T201 for the person
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has enough; what is left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _tell(error: errors.ZaffreError) -> int:
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    start, end = (_RED, _PLAIN) if colour else ("", "")
+    log = error.fields.get("last_log_lines")
+    lines = [f"  | {line}" for line in log[-_LOG_LINES:]] if isinstance(log, list) else []
+    lines.append(f"{start}ERROR:{end} {error.detail}")
+    if error.hint:
+        lines.append(error.hint)
+    if error.exit_code == 1 and error.request_id:
+        lines.append(f"Request {error.request_id}")
+    print("\n".join(lines), file=sys.stderr)  # noqa: T201 the terminal is where this goes
+    return error.exit_code
+
+
+def _from_click(error: click.ClickException) -> errors.Invalid:
+    context = getattr(error, "ctx", None)
+    hint = f"See {context.command_path} --help." if context else None
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        names = (
+            "/".join([*error.param.opts])
+            if isinstance(error.param, click.Option)
+            else error.param.human_readable_name
+        )
+        return errors.Invalid(f"{names} is required.", hint=hint)
+    return errors.Invalid(error.format_message(), hint=hint)

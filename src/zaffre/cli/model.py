@@ -1,0 +1,131 @@
+"""`zaffre model`."""
+
+from typing import Any
+
+from zaffre.cli import arguments, assets, entities, grammar, options, sessions
+from zaffre.core import errors
+
+noun = grammar.Noun(
+    "model", help="Models: register, search, download, alias, archive, delete.", later=["package"]
+)
+
+
+def _operations(session: sessions.Session) -> Any:
+    return session.client.models
+
+
+assets.hang(noun, "model", _operations)
+
+_TYPE = grammar.option("--type", "-t", help="custom_model, mlflow_model or triton_model.")
+_STAGE = grammar.option("--stage", "-s", help="Stage, for example Development or Production.")
+
+
+@noun.verb(
+    "create",
+    options.file("model"),
+    options.name("model"),
+    options.version(),
+    grammar.option("--path", "-p", help="File or folder of the model, or an address."),
+    _TYPE,
+    _STAGE,
+    options.DESCRIPTION,
+    options.TAGS,
+    options.SET,
+    options.DATASTORE,
+    options.NO_WAIT,
+    options.REGISTRY,
+    changes=True,
+)
+def create(session: sessions.Session, given: grammar.Given) -> Any:
+    """Register a model: the next version of its name, unless a version is given."""
+    entities.refuse_registry(given)
+    model = entities.load(
+        "model",
+        given,
+        {
+            "name": given.name,
+            "version": given.version,
+            "path": entities.path_flag(given.path),
+            "type": given.type,
+            "stage": given.stage,
+            "description": given.description,
+            "tags": arguments.pairs(given.tags, option="--tags"),
+            "datastore": given.datastore,
+        },
+    )
+    made = session.client.models.create_or_update(model)
+    for line in (made.status.warnings if made.status else None) or ():
+        session.say(f"WARNING: {line}")
+    return made
+
+
+@noun.verb("list", options.name("model"), _STAGE, _TYPE, *options.LISTING)
+def list_(session: sessions.Session, given: grammar.Given) -> Any:
+    """List the latest version of each model, or all versions of one; search by tags, type and stage."""
+    return assets.listing(session, _operations, given, stage=given.stage, type=given.type)
+
+
+@noun.verb(
+    "update",
+    options.name("model", required=True),
+    options.version(),
+    options.LABEL,
+    _STAGE,
+    *options.UPDATES,
+    options.REGISTRY,
+    changes=True,
+)
+def update(session: sessions.Session, given: grammar.Given) -> Any:
+    """Change tags, description, stage, or add properties; the files of a version never change."""
+    return assets.update(session, _operations, given, {"stage": given.stage})
+
+
+@noun.verb(
+    "download",
+    options.name("model", required=True),
+    options.version(required=True),
+    grammar.option("--download-path", "-p", help="Folder to write to; default: here."),
+    options.REGISTRY,
+)
+def download(session: sessions.Session, given: grammar.Given) -> None:
+    """Download every file of a version, verified, to DOWNLOAD_PATH/NAME."""
+    entities.refuse_registry(given)
+    written = session.client.models.download(given.name, given.version, given.download_path or ".")
+    session.say(f"{len(written)} files written.")
+
+
+@noun.verb("deployments", options.name("model", required=True), options.version())
+def deployments(session: sessions.Session, given: grammar.Given) -> Any:
+    """Where a model is deployed, and whether it is healthy there."""
+    return list(session.client.models.list_deployments(given.name, given.version))
+
+
+alias = grammar.Noun("alias", help="Names that point at versions and can be moved.")
+noun.add_command(alias)
+_ALIAS = grammar.option("--alias", "-a", required=True, help="The alias, for example champion.")
+
+
+@alias.verb("set", options.name("model", required=True), _ALIAS, options.version(required=True), changes=True)
+def set_alias(session: sessions.Session, given: grammar.Given) -> Any:
+    """Point an alias at a version; where it pointed before is kept in its history."""
+    if given.alias.lower() == "latest":
+        raise errors.Invalid("'latest' always means the newest version.", hint="Choose another alias.")
+    return session.client.models.set_alias(given.name, given.alias, given.version)
+
+
+@alias.verb("list", options.name("model", required=True))
+def list_aliases(session: sessions.Session, given: grammar.Given) -> Any:
+    """List the aliases of a model."""
+    return list(session.client.models.list_aliases(given.name))
+
+
+@alias.verb("history", options.name("model", required=True), _ALIAS)
+def alias_history(session: sessions.Session, given: grammar.Given) -> Any:
+    """Where an alias pointed, newest first, with who moved it and why."""
+    return list(session.client.models.list_alias_history(given.name, given.alias))
+
+
+@alias.verb("delete", options.name("model", required=True), _ALIAS, changes=True)
+def delete_alias(session: sessions.Session, given: grammar.Given) -> None:
+    """Remove an alias; the version stays."""
+    session.client.models.delete_alias(given.name, given.alias)

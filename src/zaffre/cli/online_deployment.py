@@ -1,0 +1,148 @@
+"""`zaffre online-deployment`."""
+
+import sys
+from typing import Any
+
+import click
+
+from zaffre.cli import entities, grammar, options, sessions
+from zaffre.core import errors
+
+noun = grammar.Noun("online-deployment", help="Online deployments: models that answer behind an endpoint.")
+
+_SKIP = grammar.option("--skip-script-validation", takes="none", help="Accepted for scripts of az.")
+_NAMED = (options.name("deployment", required=True), options.endpoint_name(required=True))
+
+
+@noun.verb(
+    "create",
+    options.file("deployment", required=True),
+    options.name("deployment"),
+    options.endpoint_name(),
+    grammar.option(
+        "--all-traffic", takes="none", help="Give it all traffic of the endpoint when it is ready."
+    ),
+    options.SET,
+    options.LOCAL,
+    options.LOCAL_GPU,
+    options.VSCODE,
+    grammar.option("--package-model", takes="none", help="Not part of Zaffre yet."),
+    _SKIP,
+    options.NO_WAIT,
+    options.WEB,
+    changes=True,
+)
+def create(session: sessions.Session, given: grammar.Given) -> Any:
+    """Deploy a model behind an endpoint; it gets no traffic unless --all-traffic is given."""
+    entities.refuse_local(given)
+    flags = {"name": given.name, "endpoint_name": given.endpoint_name}
+    deployment = entities.load("online-deployment", given, flags)
+    poller = session.client.online_deployments.begin_create_or_update(
+        deployment, all_traffic=bool(given.all_traffic)
+    )
+    made = session.wait(poller, no_wait=given.no_wait)
+    _tell_web(session, given, deployment.endpoint_name)
+    return made
+
+
+@noun.verb("show", *_NAMED, options.LOCAL, options.WEB)
+def show(session: sessions.Session, given: grammar.Given) -> Any:
+    """Show a deployment: its state, revision and settings."""
+    entities.refuse_local(given)
+    _tell_web(session, given, given.endpoint_name)
+    return session.client.online_deployments.get(given.name, given.endpoint_name)
+
+
+@noun.verb("list", options.endpoint_name(required=True), options.MAX_RESULTS, options.LOCAL)
+def list_(session: sessions.Session, given: grammar.Given) -> Any:
+    """List the deployments of an endpoint."""
+    entities.refuse_local(given)
+    return list(session.client.online_deployments.list(given.endpoint_name, max_results=given.max_results))
+
+
+@noun.verb(
+    "update",
+    options.file("deployment"),
+    options.name("deployment"),
+    options.endpoint_name(),
+    *options.UPDATES,
+    options.LOCAL,
+    options.LOCAL_GPU,
+    options.VSCODE,
+    _SKIP,
+    options.NO_WAIT,
+    options.WEB,
+    changes=True,
+)
+def update(session: sessions.Session, given: grammar.Given) -> Any:
+    """Make a new revision of a deployment; the old one serves until it is ready."""
+    entities.refuse_local(given)
+    operations = session.client.online_deployments
+    if given.file is not None:
+        flags = {"name": given.name, "endpoint_name": given.endpoint_name}
+        changed = entities.load("online-deployment", given, flags)
+    elif given.name is None or given.endpoint_name is None:
+        raise errors.Invalid(
+            "--name and --endpoint-name, or --file, are required.", hint="Name the deployment."
+        )
+    else:
+        changed = entities.patched(operations.get(given.name, given.endpoint_name), given, {})
+    made = session.wait(operations.begin_create_or_update(changed), no_wait=given.no_wait)
+    _tell_web(session, given, changed.endpoint_name)
+    return made
+
+
+@noun.verb("delete", *_NAMED, options.LOCAL, options.NO_WAIT, options.YES, changes=True)
+def delete(session: sessions.Session, given: grammar.Given) -> None:
+    """Remove a deployment; refused while it takes traffic."""
+    entities.refuse_local(given)
+    session.confirm(f"Delete deployment {given.name} of endpoint {given.endpoint_name}?", yes=given.yes)
+    poller = session.client.online_deployments.begin_delete(given.name, given.endpoint_name)
+    session.wait(poller, no_wait=given.no_wait)
+
+
+@noun.verb(
+    "get-logs",
+    *_NAMED,
+    grammar.option(
+        "--lines", "-l", type=click.IntRange(min=1), help="How many of the last lines; default 5000."
+    ),
+    grammar.option("--container", "-c", help="inference-server (default) or storage-initializer."),
+    options.LOCAL,
+)
+def get_logs(session: sessions.Session, given: grammar.Given) -> Any:
+    """Print the last lines of every instance, from the first line of init() on."""
+    entities.refuse_local(given)
+    text = session.client.online_deployments.get_logs(
+        given.name, given.endpoint_name, given.lines or 5000, container_type=given.container
+    )
+    if given.output is not None or given.query is not None:
+        return text
+    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+    return None
+
+
+@noun.verb("list-revisions", *_NAMED)
+def list_revisions(session: sessions.Session, given: grammar.Given) -> Any:
+    """List every accepted change of a deployment, newest first."""
+    return list(session.client.online_deployments.list_revisions(given.name, given.endpoint_name))
+
+
+@noun.verb(
+    "rollback",
+    *_NAMED,
+    grammar.option("--revision", help="The revision to return to; default: the one before the current."),
+    options.NO_WAIT,
+    changes=True,
+)
+def rollback(session: sessions.Session, given: grammar.Given) -> Any:
+    """Return to an earlier revision, as a new one that equals it."""
+    poller = session.client.online_deployments.begin_rollback(
+        given.name, given.endpoint_name, revision=given.revision
+    )
+    return session.wait(poller, no_wait=given.no_wait)
+
+
+def _tell_web(session: sessions.Session, given: grammar.Given, endpoint: str) -> None:
+    if given.web:
+        session.say(f"{session.client.url}/#/workspaces/{session.workspace}/endpoints/{endpoint}")

@@ -1,0 +1,123 @@
+"""What models, data and environments share: versions by name, with the verbs and arguments of azure.ai.ml."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from zaffre.contracts import assets, manifests
+from zaffre.core import errors, names
+from zaffre.sdk import downloads, operations, paging
+
+Asset = TypeVar("Asset", bound=assets.Asset)
+
+
+class AssetOperations(Generic[Asset]):
+    """Operations on one kind of asset in one workspace."""
+
+    KIND: ClassVar[str]
+    COLLECTION: ClassVar[str]
+
+    def __init__(self, scope: operations.Scope) -> None:
+        self._scope = scope
+
+    def _create_or_update(self, asset: Asset) -> Asset:
+        if not asset.name:
+            raise errors.Invalid(f"The {self.KIND} has no name.", hint="Give it one: name.")
+        body = self._scope.bundled(asset)
+        if asset.version is None:
+            return self._read(self._scope.wire.send("POST", self._versions(asset.name), body=body).json())
+        answer = self._scope.wire.send("PUT", self._version(asset.name, asset.version), body=body)
+        found = answer.json()
+        changes = {key: body[key] for key in _CHANGEABLE if key in body and body[key] != found.get(key)}
+        if answer.status_code == 200 and changes:
+            return self.update(asset.name, asset.version, changes)
+        return self._read(found)
+
+    def update(self, name: str, version: str, changes: Mapping[str, Any]) -> Asset:
+        """Changes tags (as a whole), description or stage of a version, or adds properties; nothing else ever changes."""
+        answer = self._scope.wire.send("PATCH", self._version(name, version), body=dict(changes))
+        return self._read(answer.json())
+
+    def get(self, name: str, version: str | None = None, label: str | None = None) -> Asset:
+        """One version, by its number or by a label (`latest`, or an alias); the latest when neither is given."""
+        if version is not None and label is not None:
+            raise errors.Invalid("Give either a version or a label, not both.")
+        if version is None:
+            version = f"@{label or names.LATEST}"
+        return self._read(self._scope.wire.get(self._version(name, version)))
+
+    def list(
+        self,
+        name: str | None = None,
+        *,
+        list_view_type: str = "ActiveOnly",
+        tags: Mapping[str, str] | None = None,
+        max_results: int | None = None,
+        **filters: Any,
+    ) -> Iterator[Asset]:
+        """The latest version of each name, or all versions of one name, newest first; `tags` must all be there."""
+        path = self._scope.path(self.COLLECTION) if name is None else self._versions(name)
+        wanted = [f"{key}={value}" for key, value in (tags or {}).items()]
+        archived = _ARCHIVED[str(getattr(list_view_type, "value", list_view_type)).replace("_", "").lower()]
+        return paging.items(
+            self._scope.wire, path, self._read, most=max_results, tag=wanted, archived=archived, **filters
+        )
+
+    def archive(self, name: str, version: str | None = None, label: str | None = None, **_: Any) -> None:
+        """Hides a version, or all of them; nothing is lost, and what uses it goes on."""
+        self._set_archived(name, version, label, archived=True)
+
+    def restore(self, name: str, version: str | None = None, label: str | None = None, **_: Any) -> None:
+        """Brings an archived version, or all of them, back into lists."""
+        self._set_archived(name, version, label, archived=False)
+
+    def delete(self, name: str, version: str) -> None:
+        """Removes a version for good. Raises InUse that names the deployments that use it."""
+        self._scope.wire.send("DELETE", self._version(name, version))
+
+    def download(self, name: str, version: str, download_path: str | Path = ".") -> Sequence[Path]:
+        """Writes every file of a version to `download_path/name/...`, verified; returns the files."""
+        path = str(getattr(self.get(name, version), "path", None) or "")
+        if not manifests.is_address(path):
+            raise errors.Unsupported(
+                f"{self.COLLECTION}/{name}:{version} has no files here; it points at {path or 'nothing'}."
+            )
+        target = Path(download_path) / names.check_asset_name(name)
+        return downloads.download(
+            self._scope.wire,
+            self._scope.workspace,
+            path,
+            target,
+            what=f"{self.KIND} {name}:{version}",
+            listener=self._scope.listener,
+        )
+
+    def share(self, name: str, version: str, **_: Any) -> None:
+        """Sharing with a registry comes later: always raises Unsupported."""
+        raise operations.later(f"Sharing a {self.KIND} with a registry")
+
+    def list_deployments(self, name: str, version: str | None = None) -> Sequence[dict[str, Any]]:
+        """Where all versions, or one, are deployed, and whether they are healthy there."""
+        asked = name if version is None else f"{name}:{version}"
+        wanted: dict[str, Any] = {self.KIND: asked}
+        return list(paging.items(self._scope.wire, self._scope.path("deployed"), dict, **wanted))
+
+    def _set_archived(self, name: str, version: str | None, label: str | None, *, archived: bool) -> None:
+        if version is None and label is not None:
+            version = f"@{label}"
+        place = self._scope.path(self.COLLECTION, name) if version is None else self._version(name, version)
+        self._scope.wire.send("PATCH", place, body={"archived": archived})
+
+    def _versions(self, name: str) -> str:
+        return self._scope.path(self.COLLECTION, name, "versions")
+
+    def _version(self, name: str, version: str) -> str:
+        return self._scope.path(self.COLLECTION, name, "versions", str(version))
+
+    def _read(self, body: Any) -> Asset:
+        asset: Asset = operations.entity(self.KIND, body)
+        return asset
+
+
+_CHANGEABLE = ("tags", "properties", "description", "stage")
+_ARCHIVED = {"activeonly": "exclude", "archivedonly": "only", "all": "include"}

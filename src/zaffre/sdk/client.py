@@ -1,0 +1,221 @@
+"""`MLClient`: one workspace of one server, with the names and arguments of azure.ai.ml."""
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from zaffre.contracts import base, data, environment, model, online_deployment, online_endpoint, workspace
+from zaffre.core import errors, settings
+from zaffre.core import version as core_version
+from zaffre.sdk import (
+    audit,
+    bundles,
+    connection,
+    environments,
+    lineage,
+    models,
+    online_deployments,
+    online_endpoints,
+    operations,
+    pollers,
+    server,
+    tokens,
+    transport,
+    workspaces,
+)
+from zaffre.sdk import data as data_operations
+
+DEFAULT_WORKSPACE = "default"
+
+
+class MLClient:
+    """A client. `credential` may be anything that azure.ai.ml takes, or None: the server is told by `url` and `token`,
+    else by ZAFFRE_URL and ZAFFRE_TOKEN, else it is the one on this machine."""
+
+    def __init__(
+        self,
+        credential: Any = None,
+        subscription_id: str | None = None,
+        resource_group_name: str | None = None,
+        workspace_name: str | None = None,
+        **options: Any,
+    ) -> None:
+        """`options`: url, token, reason (kept with every change), report, trace, listener, progress; others are ignored,
+        because users' code passes what only a cloud needs."""
+        if options.get("registry_name"):
+            raise operations.later("A registry beside workspaces (registry_name)", "Leave it out.")
+        where = connection.find(url=options.get("url"), token=options.get("token"))
+        wire = transport.Transport(
+            where,
+            version=core_version.VERSION,
+            reason=options.get("reason") or "",
+            report=options.get("report"),
+            trace=options.get("trace"),
+        )
+        name = workspace_name or settings.client_environment().get("ZAFFRE_WORKSPACE") or DEFAULT_WORKSPACE
+        self._scope = operations.Scope(
+            wire,
+            name,
+            resource_group_name,
+            subscription_id,
+            listener=options.get("listener"),
+            progress=options.get("progress"),
+        )
+
+    @classmethod
+    def from_config(
+        cls,
+        credential: Any = None,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        file_name: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """A client for the workspace in the config.json here, in `.azureml`, or in a folder above. Raises NotFound."""
+        file = connection.find_workspace_file(os.fspath(path) if path is not None else None, file_name)
+        subscription, group, name = connection.read_workspace_file(file)
+        return cls(credential, subscription, group, name, **options)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._scope.wire.url
+
+    @property
+    def subscription_id(self) -> str | None:
+        """As given."""
+        return self._scope.subscription
+
+    @property
+    def resource_group_name(self) -> str | None:
+        """As given."""
+        return self._scope.resource_group
+
+    @property
+    def workspace_name(self) -> str:
+        """The workspace that this client works in."""
+        return self._scope.workspace
+
+    @property
+    def reason(self) -> str:
+        """Why the next changes are made; kept with them."""
+        return self._scope.wire.reason
+
+    @reason.setter
+    def reason(self, text: str) -> None:
+        self._scope.wire.reason = text
+
+    def listen(
+        self,
+        listener: bundles.Listener | None = None,
+        progress: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """Who hears of bytes on their way, and of the state of long work."""
+        self._scope.listener, self._scope.progress = listener, progress
+
+    @property
+    def workspaces(self) -> workspaces.WorkspaceOperations:
+        """Workspaces."""
+        return workspaces.WorkspaceOperations(self._scope)
+
+    @property
+    def models(self) -> models.ModelOperations:
+        """Registered models."""
+        return models.ModelOperations(self._scope)
+
+    @property
+    def data(self) -> data_operations.DataOperations:
+        """Data assets."""
+        return data_operations.DataOperations(self._scope)
+
+    @property
+    def environments(self) -> environments.EnvironmentOperations:
+        """Environments."""
+        return environments.EnvironmentOperations(self._scope)
+
+    @property
+    def online_endpoints(self) -> online_endpoints.OnlineEndpointOperations:
+        """Online endpoints."""
+        return online_endpoints.OnlineEndpointOperations(self._scope)
+
+    @property
+    def online_deployments(self) -> online_deployments.OnlineDeploymentOperations:
+        """Deployments of online endpoints."""
+        return online_deployments.OnlineDeploymentOperations(self._scope)
+
+    @property
+    def tokens(self) -> tokens.TokenOperations:
+        """Tokens."""
+        return tokens.TokenOperations(self._scope)
+
+    @property
+    def audit(self) -> audit.AuditOperations:
+        """The audit trail."""
+        return audit.AuditOperations(self._scope)
+
+    @property
+    def lineage(self) -> lineage.LineageOperations:
+        """What answers were made of."""
+        return lineage.LineageOperations(self._scope)
+
+    @property
+    def server(self) -> server.ServerOperations:
+        """The server itself."""
+        return server.ServerOperations(self._scope)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _LATER:
+            raise operations.later(f"MLClient.{name}")
+        raise AttributeError(f"MLClient has no attribute {name!r}")
+
+    def create_or_update(self, entity: base.Entity, **_: Any) -> Any:
+        """Registers a model, data asset or environment, by what the entity is."""
+        if isinstance(entity, model.Model):
+            return self.models.create_or_update(entity)
+        if isinstance(entity, data.Data):
+            return self.data.create_or_update(entity)
+        if isinstance(entity, environment.Environment):
+            return self.environments.create_or_update(entity)
+        raise _wrong_entity(entity, "begin_create_or_update")
+
+    def begin_create_or_update(self, entity: base.Entity, **_: Any) -> pollers.Poller[Any]:
+        """Makes a workspace, endpoint or deployment, by what the entity is; returns a poller."""
+        if isinstance(entity, workspace.Workspace):
+            return self.workspaces.begin_create_or_update(entity)
+        if isinstance(entity, online_endpoint.OnlineEndpoint):
+            return self.online_endpoints.begin_create_or_update(entity)
+        if isinstance(entity, online_deployment.OnlineDeployment):
+            return self.online_deployments.begin_create_or_update(entity)
+        raise _wrong_entity(entity, "create_or_update")
+
+    def close(self) -> None:
+        """Ends the HTTP session."""
+        self._scope.wire.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"MLClient(url={self.url!r}, workspace_name={self.workspace_name!r})"
+
+
+_LATER = frozenset({
+    "jobs", "components", "compute", "datastores", "schedules", "batch_endpoints", "batch_deployments", "registries",
+    "connections", "feature_stores", "feature_sets", "feature_store_entities", "indexes", "evaluators",
+    "serverless_endpoints", "marketplace_subscriptions", "capability_hosts", "workspace_outbound_rules",
+    "deployment_templates", "azure_openai_deployments",
+})  # fmt: skip
+
+
+def _wrong_entity(entity: Any, instead: str) -> errors.ZaffreError:
+    known = isinstance(entity, base.Entity)
+    return errors.Invalid(
+        f"A {type(entity).__name__} cannot be made this way.",
+        hint=f"Use ml_client.{instead}(...)." if known else "Give an entity of zaffre.entities.",
+    )

@@ -1,0 +1,127 @@
+"""`ml_client.online_deployments`: deployments, their revisions and their logs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from zaffre.contracts import online_deployment
+from zaffre.core import errors
+from zaffre.sdk import operations, paging, pollers
+
+Deployment = online_deployment.OnlineDeployment
+
+
+class OnlineDeploymentOperations:
+    """Operations on the deployments of online endpoints."""
+
+    def __init__(self, scope: operations.Scope) -> None:
+        self._scope = scope
+
+    def begin_create_or_update(
+        self,
+        deployment: Deployment,
+        *,
+        local: bool = False,
+        vscode_debug: bool = False,
+        all_traffic: bool = False,
+        **_: Any,
+    ) -> pollers.Poller[Deployment]:
+        """Makes a deployment or a new revision of it; the old revision serves until the new one is ready.
+
+        With `all_traffic` it gets every request of the endpoint as soon as it is ready.
+        """
+        _refuse_local(local or vscode_debug)
+        name, endpoint = deployment.name, deployment.endpoint_name
+        if not name or not endpoint:
+            lacks = "name" if not name else "endpoint_name"
+            raise errors.Invalid(f"The deployment has no {lacks}.", hint=f"Give it one: {lacks}.")
+        body = self._scope.bundled(deployment)
+        parameters = {"all_traffic": True} if all_traffic else None
+        response = self._scope.wire.send("PUT", self._path(endpoint, name), body=body, parameters=parameters)
+        return self._scope.poller(
+            response, lambda _: self.get(name, endpoint), describe=lambda: self._describe(name, endpoint)
+        )
+
+    def get(self, name: str, endpoint_name: str, *, local: bool | None = False) -> Deployment:
+        """One deployment as it is now."""
+        _refuse_local(local)
+        return _read(self._scope.wire.get(self._path(endpoint_name, name)))
+
+    def list(
+        self, endpoint_name: str, *, local: bool = False, max_results: int | None = None
+    ) -> Iterator[Deployment]:
+        """Every deployment of an endpoint."""
+        _refuse_local(local)
+        return paging.items(self._scope.wire, self._path(endpoint_name), _read, most=max_results)
+
+    def begin_delete(
+        self, name: str, endpoint_name: str, *, local: bool | None = False
+    ) -> pollers.Poller[None]:
+        """Removes a deployment. Raises InUse while it takes traffic."""
+        _refuse_local(local)
+        response = self._scope.wire.send("DELETE", self._path(endpoint_name, name))
+        return self._scope.poller(response, lambda _: None)
+
+    def delete(self, name: str, endpoint_name: str) -> None:
+        """As `begin_delete`, waiting for the end."""
+        self.begin_delete(name, endpoint_name).result()
+
+    def get_logs(
+        self,
+        name: str,
+        endpoint_name: str,
+        lines: int = 5000,
+        *,
+        container_type: str | None = None,
+        local: bool = False,
+    ) -> str:
+        """The last lines of every instance, from the first line of `init()` on."""
+        _refuse_local(local)
+        if container_type not in (None, "inference-server"):
+            raise errors.Unsupported(
+                f"There is no container {container_type!r}: the model lies on this machine already.",
+                hint="Leave it out, or name inference-server.",
+            )
+        path = self._path(endpoint_name, name, "logs")
+        return self._scope.wire.send("GET", path, parameters={"lines": lines}).text
+
+    def list_revisions(self, name: str, endpoint_name: str) -> Sequence[dict[str, Any]]:
+        """Every accepted change of a deployment, newest first."""
+        return list(paging.items(self._scope.wire, self._path(endpoint_name, name, "revisions"), dict))
+
+    def begin_rollback(
+        self, name: str, endpoint_name: str, *, revision: str | None = None
+    ) -> pollers.Poller[Deployment]:
+        """Makes a new revision that equals an old one: the one named, or the one before the current."""
+        body = {"revision": revision} if revision else {}
+        response = self._scope.wire.send("POST", self._path(endpoint_name, name, "rollback"), body=body)
+        return self._scope.poller(
+            response,
+            lambda _: self.get(name, endpoint_name),
+            describe=lambda: self._describe(name, endpoint_name),
+        )
+
+    def rollback(self, name: str, endpoint_name: str, *, revision: str | None = None) -> Deployment:
+        """As `begin_rollback`, waiting for the end."""
+        return self.begin_rollback(name, endpoint_name, revision=revision).result()
+
+    def _describe(self, name: str, endpoint: str) -> str:
+        """How far a deployment is, in one line."""
+        status = self.get(name, endpoint).status
+        if status is None:
+            return ""
+        ready = f"{status.instances_ready} of {status.instances_total} instances ready"
+        line = f"{endpoint}/{name}: {status.provisioning_state}, {ready}"
+        return f"{line}: {status.reason.splitlines()[0]}" if status.reason else line
+
+    def _path(self, endpoint: str, *more: str) -> str:
+        return self._scope.path("online-endpoints", endpoint, "deployments", *more)
+
+
+def _refuse_local(local: bool | None) -> None:
+    if local:
+        raise operations.later("Trying a deployment on a private local server (local=True)", "Leave it out.")
+
+
+def _read(body: Any) -> Deployment:
+    found: Deployment = operations.entity("online-deployment", body)
+    return found

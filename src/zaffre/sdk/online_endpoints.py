@@ -1,0 +1,175 @@
+"""`ml_client.online_endpoints`: addresses, keys, traffic, and sending rows to them."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from zaffre.contracts import online_endpoint
+from zaffre.core import errors
+from zaffre.sdk import operations, paging, pollers
+
+_SCORING_TIMEOUT = httpx.Timeout(200.0, connect=10.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class EndpointAuthKeys:
+    """The two keys of an endpoint; either opens it. Printed forms do not show them."""
+
+    primary_key: str = dataclasses.field(repr=False)
+    secondary_key: str = dataclasses.field(repr=False)
+
+
+class OnlineEndpointOperations:
+    """Operations on online endpoints."""
+
+    def __init__(self, scope: operations.Scope) -> None:
+        self._scope = scope
+
+    def begin_create_or_update(
+        self, endpoint: online_endpoint.OnlineEndpoint, *, local: bool = False, **_: Any
+    ) -> pollers.Poller[online_endpoint.OnlineEndpoint]:
+        """Makes an endpoint, or changes it: traffic, mirror, tags. Raises Invalid, NotFound (unknown deployment)."""
+        _refuse_local(local)
+        if not endpoint.name:
+            raise errors.Invalid("The endpoint has no name.", hint="Give it one: name.")
+        name = endpoint.name
+        response = self._scope.wire.send("PUT", self._path(name), body=self._scope.bundled(endpoint))
+        return self._scope.poller(response, lambda _: self.get(name))
+
+    def get(self, name: str, *, local: bool = False) -> online_endpoint.OnlineEndpoint:
+        """One endpoint as it is now."""
+        _refuse_local(local)
+        return _read(self._scope.wire.get(self._path(name)))
+
+    def list(
+        self, *, local: bool = False, max_results: int | None = None
+    ) -> Iterator[online_endpoint.OnlineEndpoint]:
+        """Every endpoint of the workspace."""
+        _refuse_local(local)
+        return paging.items(self._scope.wire, self._scope.path("online-endpoints"), _read, most=max_results)
+
+    def begin_delete(self, name: str, *, local: bool = False) -> pollers.Poller[None]:
+        """Removes an endpoint and its deployments, after their requests in flight are answered."""
+        _refuse_local(local)
+        response = self._scope.wire.send("DELETE", self._path(name))
+        return self._scope.poller(response, lambda _: None)
+
+    def get_keys(self, name: str) -> EndpointAuthKeys:
+        """Both keys. They are secrets."""
+        body = self._scope.wire.get(self._path(name, "credentials"))
+        return EndpointAuthKeys(body["primary_key"], body["secondary_key"])
+
+    def begin_regenerate_keys(self, name: str, *, key_type: str = "primary") -> pollers.Poller[None]:
+        """Makes a new primary or secondary key; the old one stops working."""
+        kind = str(key_type).lower()
+        if kind not in ("primary", "secondary"):
+            raise errors.Invalid(f"There is no key type {key_type!r}.", hint="Use primary or secondary.")
+        response = self._scope.wire.send("POST", self._path(name, "keys"), body={"key_type": kind})
+        return self._scope.poller(response, lambda _: None)
+
+    def regenerate_keys(self, name: str, *, key_type: str = "primary") -> None:
+        """As `begin_regenerate_keys`, waiting for the end."""
+        self.begin_regenerate_keys(name, key_type=key_type).result()
+
+    def invoke(
+        self,
+        endpoint_name: str,
+        *,
+        request_file: str | Path | None = None,
+        deployment_name: str | None = None,
+        input_data: str | bytes | None = None,
+        local: bool = False,
+        **_: Any,
+    ) -> str:
+        """Sends the content of a file to the endpoint and returns the answer's text, as any client of it would."""
+        _refuse_local(local)
+        endpoint = self.get(endpoint_name)
+        address = endpoint.status.scoring_uri if endpoint.status else None
+        if not address:
+            raise errors.Unavailable(
+                f"endpoints/{endpoint_name} has no address yet.", hint="Wait until it is provisioned."
+            )
+        headers = {"content-type": "application/json", **self._key(endpoint)}
+        if deployment_name:
+            headers["azureml-model-deployment"] = deployment_name
+        return _score(address, _payload(request_file, input_data), headers)
+
+    def sample_request(self, endpoint_name: str) -> Any:
+        """A body that the endpoint takes, as its own description (swagger.json) gives it; None when it gives none."""
+        endpoint = self.get(endpoint_name)
+        address = endpoint.status.openapi_uri if endpoint.status else None
+        if not address:
+            return None
+        headers = self._key(endpoint)
+        try:
+            response = httpx.get(address, headers=headers, timeout=10)
+            described = response.json() if response.is_success else {}
+        except (httpx.TransportError, ValueError):
+            return None
+        if not isinstance(described, dict):
+            return None
+        schema = described.get("definitions", {}).get("ServiceInput", {})
+        return schema.get("example") or None if isinstance(schema, dict) else None
+
+    def _key(self, endpoint: online_endpoint.OnlineEndpoint) -> dict[str, str]:
+        if endpoint.auth_mode != "key":
+            return {}
+        return {"authorization": f"Bearer {self.get_keys(str(endpoint.name)).primary_key}"}
+
+    def _path(self, name: str, *more: str) -> str:
+        return self._scope.path("online-endpoints", name, *more)
+
+
+def _payload(request_file: str | Path | None, data: str | bytes | None) -> bytes:
+    if request_file is not None:
+        try:
+            return Path(request_file).read_bytes()
+        except OSError as error:
+            raise errors.NotFound(
+                f"The request file {request_file} cannot be read: {error.strerror}."
+            ) from error
+    return data.encode() if isinstance(data, str) else data or b""
+
+
+def _score(address: str, body: bytes, headers: dict[str, str]) -> str:
+    try:
+        response = httpx.post(address, content=body, headers=headers, timeout=_SCORING_TIMEOUT)
+    except httpx.TransportError as error:
+        raise errors.Unavailable(
+            f"{address} cannot be reached: {error}.", hint="See `zaffre online-endpoint show` for its state."
+        ) from error
+    if response.is_success:
+        return response.text
+    kind = _SCORING_ERRORS.get(response.status_code, errors.ZaffreError)
+    text = response.text.strip()[:2000]
+    raise kind(
+        f"{address} answered {response.status_code}: {text or response.reason_phrase}",
+        hint="The deployment's side of it: `zaffre online-deployment get-logs`.",
+    )
+
+
+_SCORING_ERRORS: dict[int, type[errors.ZaffreError]] = {
+    400: errors.Invalid,
+    401: errors.Unauthenticated,
+    403: errors.Denied,
+    404: errors.NotFound,
+    413: errors.TooLarge,
+    424: errors.Invalid,
+    429: errors.TooMany,
+    502: errors.Unavailable,
+    503: errors.Unavailable,
+    504: errors.Unavailable,
+}
+
+
+def _refuse_local(local: bool) -> None:
+    if local:
+        raise operations.later("Trying a deployment on a private local server (local=True)", "Leave it out.")
+
+
+def _read(body: Any) -> online_endpoint.OnlineEndpoint:
+    found: online_endpoint.OnlineEndpoint = operations.entity("online-endpoint", body)
+    return found

@@ -1,0 +1,68 @@
+"""What the operations of every noun stand on: the session, the workspace's addresses, answers as entities and pollers."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpx
+
+from zaffre.contracts import base, wire
+from zaffre.core import errors
+from zaffre.sdk import bundles, pollers, transport
+
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass
+class Scope:
+    """One workspace as one client sees it. `listener` hears of bytes, `progress` of long work."""
+
+    wire: transport.Transport
+    workspace: str
+    resource_group: str | None = None
+    subscription: str | None = None
+    listener: bundles.Listener | None = None
+    progress: pollers.Progress | None = None
+
+    def path(self, *parts: str) -> str:
+        """`/api/v1/workspaces/W/...`; every part is one segment, whatever it contains."""
+        return "/api/v1/workspaces/" + "/".join(map(transport.segment, (self.workspace, *parts)))
+
+    def bundled(self, entity: base.Entity) -> dict[str, Any]:
+        """The body that is sent for an entity, after its files went ahead. Raises Invalid, NotFound, Conflict."""
+        return bundles.Bundler(self.wire, self.workspace, self.listener).bundle(entity).to_wire()
+
+    def poller(
+        self,
+        response: httpx.Response,
+        finish: Callable[[dict[str, Any]], Result],
+        *,
+        describe: Callable[[], str] | None = None,
+    ) -> pollers.Poller[Result]:
+        """A poller of the operation in a 202 answer; any other answer means that the work is done.
+
+        `describe` says how far the work is, for whoever listens, where the operation itself does not say it.
+        """
+        if response.status_code != 202:
+            return pollers.Poller({"state": "Succeeded"}, look=dict, finish=finish)
+        operation = response.json()
+        path = self.path("operations", str(operation["id"]))
+
+        def look() -> dict[str, Any]:
+            found: dict[str, Any] = self.wire.get(path)
+            progress = found.get("progress") or {}
+            if describe and self.progress and found["state"] == "Running" and not progress.get("message"):
+                found["progress"] = {**progress, "message": describe()}
+            return found
+
+        return pollers.Poller(operation, look=look, finish=finish, progress=self.progress)
+
+
+def entity(kind: str, body: Any) -> Any:
+    """The entity in an answer, with its status."""
+    return wire.from_answer(kind, body)
+
+
+def later(what: str, instead: str | None = None) -> errors.Unsupported:
+    """The error of an operation that azure.ai.ml has and Zaffre does not have yet."""
+    return errors.Unsupported(f"{what} is not part of Zaffre yet.", hint=instead)

@@ -1,0 +1,100 @@
+"""Long work that the caller can wait for: the server does it, the poller asks how far it is.
+
+Made by the operations of deployments, endpoints and environments; has the verbs of azure.core's LROPoller. Letting
+go of a poller does not stop the work.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from zaffre.core import errors
+
+Result = TypeVar("Result")
+Progress = Callable[[dict[str, Any]], None]
+
+_FINAL = frozenset({"succeeded", "failed", "canceled", "cancelled"})
+
+
+class Poller(Generic[Result]):
+    """`result()` waits and returns the thing; `done()` and `status()` look once."""
+
+    def __init__(
+        self,
+        operation: dict[str, Any],
+        *,
+        look: Callable[[], dict[str, Any]],
+        finish: Callable[[dict[str, Any]], Result],
+        progress: Progress | None = None,
+    ) -> None:
+        self._operation = operation
+        self._look = look
+        self._finish = finish
+        self._callbacks: list[Callable[[Poller[Result]], None]] = []
+        self.progress = progress
+
+    @classmethod
+    def finished(cls, value: Result) -> "Poller[Result]":
+        """A poller of work that is done already."""
+        return cls({"state": "Succeeded"}, look=lambda: {"state": "Succeeded"}, finish=lambda _: value)
+
+    @property
+    def operation(self) -> dict[str, Any]:
+        """The operation's record as last seen: id, kind, state, progress, message, error, result."""
+        return dict(self._operation)
+
+    def status(self) -> str:
+        """`InProgress`, `Succeeded`, `Failed` or `Canceled`, as of the last look."""
+        state = str(self._operation.get("state", "Running"))
+        return state.capitalize() if state.lower() in _FINAL else "InProgress"
+
+    def done(self) -> bool:
+        """Looks once; True when the work has ended, well or badly."""
+        if self.status() == "InProgress":
+            self._refresh()
+        return self.status() != "InProgress"
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits for the end, at most `timeout` seconds; raises the error the work ended with."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause_s = 0.05
+        while not self.done():
+            if deadline is not None and time.monotonic() >= deadline:
+                return
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.3, 0.5)
+        for callback in self._callbacks:
+            callback(self)
+        self._callbacks.clear()
+        if self.status() != "Succeeded":
+            raise self._failure()
+
+    def result(self, timeout: float | None = None) -> Result:
+        """Waits, then returns the thing as it is now. Raises Unavailable when the time is over first."""
+        self.wait(timeout)
+        if self.status() == "InProgress":
+            raise errors.Unavailable(
+                f"The work is still going on after {timeout} s.",
+                hint="It continues on the server; wait again.",
+            )
+        return self._finish(self._operation)
+
+    def add_done_callback(self, callback: Callable[["Poller[Result]"], None]) -> None:
+        """Calls `callback(poller)` when a wait sees the end."""
+        self._callbacks.append(callback)
+
+    def continuation_token(self) -> str:
+        """The operation's id, by which the work can be found again."""
+        return str(self._operation.get("id", ""))
+
+    def _refresh(self) -> None:
+        self._operation = self._look()
+        if self.progress:
+            self.progress(self._operation)
+
+    def _failure(self) -> errors.ZaffreError:
+        problem = self._operation.get("error")
+        if isinstance(problem, dict):
+            return errors.from_problem(problem)
+        said = problem or self._operation.get("message")
+        return errors.ZaffreError(str(said or f"The work ended as {self.status()}."))

@@ -1,0 +1,19 @@
+"""`ml_client.server`: looking after the server itself."""
+
+from typing import Any
+
+from zaffre.sdk import operations
+
+
+class ServerOperations:
+    """Operations on the server; they need an administrator's token."""
+
+    def __init__(self, scope: operations.Scope) -> None:
+        self._scope = scope
+
+    def collect_garbage(self, *, dry_run: bool = True) -> dict[str, Any]:
+        """Removes contents that nothing refers to; a dry run only says which, and how much space that would free."""
+        answer: dict[str, Any] = self._scope.wire.send(
+            "POST", "/api/v1/artifacts/collection", parameters={"dry_run": dry_run}
+        ).json()
+        return answer

@@ -1,0 +1,119 @@
+"""Puts together what online endpoints need: runner, router, environments, reconciler."""
+
+import dataclasses
+import os
+import socket
+import sys
+from pathlib import Path
+
+import zaffre_runtime
+from zaffre.contracts import manifests
+from zaffre.core import settings
+from zaffre.server import access, db, secrets
+from zaffre.server.api import context
+from zaffre.server.app import home as homes
+from zaffre.server.artifacts import service as artifacts
+from zaffre.server.compute import instance_types, runtime_folder
+from zaffre.server.compute import service as compute
+from zaffre.server.compute.backends import local_processes
+from zaffre.server.endpoints.online import building, preparing, quantities, reconcile
+from zaffre.server.endpoints.online import room as rooms
+from zaffre.server.endpoints.router import envoy
+from zaffre.server.environments import workshop
+from zaffre.server.workers import endpoints as worker
+from zaffre.server.workers import loop
+
+_CALLER = access.system("endpoints")
+
+
+@dataclasses.dataclass(frozen=True)
+class Online:
+    """The parts for routes, and what runs beside them."""
+
+    face: context.Online
+    router: envoy.Envoy
+    loop: loop.Loop
+
+    def facts(self) -> dict[str, object]:
+        """What clients are told."""
+        return {"scoring_url": self.router.url, "scoring_port": self.router.port}
+
+    def close(self) -> None:
+        """Begin nothing more; replicas and router go on."""
+        self.face.preparations.close()
+        self.router.close()
+
+
+def build(
+    configured: settings.Settings, home: homes.Home, database: db.Database, blobs: artifacts.Room
+) -> Online:
+    """Everything of online endpoints over one home."""
+    isolated = configured.isolation == "auto" and os.geteuid() == 0
+    runner = open_runner(configured, home, isolated=isolated)
+    router = envoy.Envoy(
+        runner,
+        home.path / "router",
+        host=configured.scoring_host,
+        port=_scoring_port(configured, home),
+        binary=configured.envoy_path,
+    )
+    shop = workshop.open_workshop(
+        configured,
+        database,
+        os.environ,
+        runtime_source=Path(zaffre_runtime.__file__).parent,
+        isolated=isolated,
+    )
+    types = instance_types.load(
+        Path(configured.instance_types_file) if configured.instance_types_file else None
+    )
+    box = secrets.Box(home.path / "secrets.key")
+    room = rooms.Room(box, shop.table, types, router.url, configured.scoring_domain)
+
+    def tree(workspace: str, digest: str) -> manifests.Manifest:
+        with database.read() as uow:
+            return artifacts.tree(uow, _CALLER, workspace, digest)
+
+    builder = building.Building(database, shop, blobs.store)
+    preparations = preparing.Preparations(home.path / "replicas", builder, blobs.store, tree)
+    means = reconcile.Means(
+        database, runner, router, preparations, box, lambda name: compute.limits_of(types, name)
+    )
+    machine = compute.machine()
+    reconciler = reconcile.Reconciler(
+        means,
+        machine=quantities.Amount(machine.cpu_cores, machine.memory_bytes),
+        drain_s=configured.drain_s,
+        start_timeout_s=configured.start_timeout_s,
+        domain=configured.scoring_domain,
+    )
+    endless = worker.build(database, reconciler, preparations)
+    return Online(context.Online(room, runner, preparations), router, endless)
+
+
+def open_runner(
+    configured: settings.Settings, home: homes.Home, *, isolated: bool
+) -> local_processes.LocalServiceRunner:
+    """What starts detached processes, and finds those that run already."""
+    sockets = runtime_folder.choose(
+        home.path, configured.runtime_dir, xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR")
+    )
+    runtime_folder.prepare(sockets)
+    return local_processes.LocalServiceRunner(
+        home.path / "services",
+        sockets,
+        python=sys.executable,
+        isolation_uid=configured.isolation_uid if isolated else None,
+        hidden=(home.path,),
+    )
+
+
+def _scoring_port(configured: settings.Settings, home: homes.Home) -> int:
+    """The configured port, or the one that was kept from last time, or a free one."""
+    kept = home.read_server().get("scoring_port")
+    if configured.scoring_port or isinstance(kept, int):
+        return configured.scoring_port or int(kept or 0)
+    with socket.socket() as listener:
+        listener.bind((configured.scoring_host, 0))
+        port: int = listener.getsockname()[1]
+        return port

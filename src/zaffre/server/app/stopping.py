@@ -1,0 +1,39 @@
+"""Ends what outlives the server: router and replicas. Called for `zaffre server stop --all`, when no server runs."""
+
+import os
+from pathlib import Path
+
+from zaffre.core import errors, settings
+from zaffre.server import db
+from zaffre.server.app import home as homes
+from zaffre.server.app import online
+
+_WAIT_S = 15.0
+
+
+def stop_services(configured: settings.Settings, home: homes.Home) -> list[str]:
+    """Stop every detached process of this home; returns their ids. The next start brings them back.
+
+    Raises Conflict while a server runs, since it would start them again at once.
+    """
+    _demand_stopped(configured, home)
+    runner = online.open_runner(
+        configured, home, isolated=configured.isolation == "auto" and os.geteuid() == 0
+    )
+    alive = [identity for identity in runner.list() if runner.status(identity).alive]
+    # The router first: nobody should be sent to a replica that is about to go.
+    for identity in sorted(alive, key=lambda item: item != "router"):
+        runner.stop(identity, drain_s=configured.drain_s)
+    for identity in alive:
+        if not runner.wait(identity, timeout_s=configured.drain_s + _WAIT_S):
+            runner.kill(identity)
+    return sorted(alive)
+
+
+def _demand_stopped(configured: settings.Settings, home: homes.Home) -> None:
+    pid = home.read_server().get("pid")
+    if configured.database_url:
+        if pid and Path(f"/proc/{pid}").exists():
+            raise errors.Conflict(f"The server (process {pid}) runs.", hint="`zaffre server stop` first.")
+        return
+    db.Database(home.database_url).close()

@@ -1,0 +1,1 @@
+"""Endpoints: what answers requests. Deployments, their revisions, traffic, and the router in front of them."""

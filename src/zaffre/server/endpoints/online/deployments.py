@@ -1,0 +1,288 @@
+"""Use cases of deployments: make, change, roll back, show, list, delete. Every accepted change is a revision.
+
+Nothing is started here: a revision is written with what it refers to, and `reconcile` brings it up.
+"""
+
+import secrets as randomness
+from typing import Any
+
+from zaffre.contracts import events as catalogue
+from zaffre.contracts import online_deployment as contract
+from zaffre.contracts import wire
+from zaffre.core import clock, errors
+from zaffre.server import access, db, events, operations
+from zaffre.server.endpoints.online import references, rows, settings, store, traffic
+from zaffre.server.endpoints.online import room as rooms
+
+Operation = dict[str, Any]
+
+
+def put(
+    uow: db.UnitOfWork,
+    caller: access.Caller,
+    room: rooms.Room,
+    workspace: str,
+    deployment: contract.OnlineDeployment,
+    *,
+    all_traffic: bool = False,
+    if_match: str | None = None,
+) -> tuple[contract.OnlineDeployment, Operation]:
+    """Make a deployment, or a new revision of it; the operation ends when that serves, or will not.
+
+    Raises Invalid, NotFound (endpoint, model, environment), Unsupported, Conflict (work on it is in progress).
+    """
+    endpoint, name = deployment.endpoint_name or "", deployment.name or ""
+    access.require(caller, "endpoints/write", rooms.resource(workspace, endpoint))
+    settings.check(deployment)
+    if deployment.instance_type:
+        room.instance_types.get(deployment.instance_type)
+    row = _prepare(uow, workspace, endpoint, name, if_match=if_match)
+    resolved = references.resolve(uow, caller, workspace, deployment, table=room.curated)
+    body = references.pinned(deployment, resolved)
+    if row is not None and _says_nothing_new(uow, row, body, resolved):
+        operation = operations.start(
+            uow, caller, kind="deployments.update", workspace=workspace, subject=settings.subject(deployment)
+        )
+        operations.end(uow, operation["id"])
+    else:
+        revision = _revision(uow, caller, workspace, body, resolved)
+        operation = _accept(uow, caller, row, revision, all_traffic=all_traffic)
+    return _shape(uow, workspace, endpoint, name), operation
+
+
+def rollback(
+    uow: db.UnitOfWork,
+    caller: access.Caller,
+    workspace: str,
+    endpoint: str,
+    name: str,
+    *,
+    revision: str | None = None,
+) -> tuple[contract.OnlineDeployment, Operation]:
+    """A new revision equal to an old one: the one named, or the last that served before the newest."""
+    access.require(caller, "endpoints/write", rooms.resource(workspace, endpoint))
+    row = _prepare(uow, workspace, endpoint, name, if_match=None)
+    if row is None:
+        row = rows.deployment(uow, workspace, endpoint, name)
+    old = _to_return_to(uow, row, revision)
+    references.require_present(uow, caller, workspace, old.resolved)
+    new = _revision(uow, caller, workspace, old.body, old.resolved)
+    new.update(rolled_back_to=old.id, lock_digest=old.lock_digest, environment_note=old.environment_note)
+    operation = _accept(uow, caller, row, new, all_traffic=False)
+    return _shape(uow, workspace, endpoint, name), operation
+
+
+def get(
+    uow: db.UnitOfWork, caller: access.Caller, workspace: str, endpoint: str, name: str
+) -> tuple[contract.OnlineDeployment, str]:
+    """One deployment and its etag. Raises NotFound."""
+    access.require(caller, "endpoints/read", rooms.resource(workspace, endpoint))
+    row = rows.deployment(uow, workspace, endpoint, name)
+    return _shape(uow, workspace, endpoint, name), row.etag
+
+
+def list_all(
+    uow: db.UnitOfWork, caller: access.Caller, workspace: str, endpoint: str
+) -> list[contract.OnlineDeployment]:
+    """Every deployment of an endpoint, oldest first."""
+    access.require(caller, "endpoints/read", rooms.resource(workspace, endpoint))
+    rows.endpoint(uow, workspace, endpoint)
+    found = store.list_deployments(uow, (workspace, endpoint))
+    return [_shape(uow, workspace, endpoint, item.name) for item in found]
+
+
+def revisions(
+    uow: db.UnitOfWork, caller: access.Caller, workspace: str, endpoint: str, name: str
+) -> list[dict[str, Any]]:
+    """Every accepted change, newest first: what it was, who made it and why, how it went."""
+    access.require(caller, "endpoints/read", rooms.resource(workspace, endpoint))
+    row = rows.deployment(uow, workspace, endpoint, name)
+    found = store.list_revisions(uow, (workspace, endpoint, name))
+    return [_revision_shape(item, serving=item.id == row.serving) for item in found]
+
+
+def delete(uow: db.UnitOfWork, caller: access.Caller, workspace: str, endpoint: str, name: str) -> Operation:
+    """Delete a deployment after its last request. Raises InUse while it has traffic."""
+    access.require(caller, "endpoints/delete", rooms.resource(workspace, endpoint))
+    above = rows.endpoint(uow, workspace, endpoint, lock=True)
+    row = rows.deployment(uow, workspace, endpoint, name, lock=True)
+    shares = above.body.get("traffic", {}), above.body.get("mirror_traffic", {})
+    traffic.check_unused(endpoint, name, *shares)
+    subject = f"endpoints/{endpoint}/deployments/{name}"
+    if row.state == "Deleting" and row.operation:
+        return operations.get(uow, row.operation) or {}
+    if row.operation:
+        operations.end(uow, row.operation, error=errors.Conflict(f"{subject} was deleted meanwhile."))
+    operation = operations.start(uow, caller, kind="deployments.delete", workspace=workspace, subject=subject)
+    values = {"state": "Deleting", "operation": operation["id"], **_stamp(caller)}
+    store.update_deployment(uow, (workspace, endpoint, name), values)
+    uow.touch(rooms.TOPIC)
+    return operation
+
+
+def _prepare(
+    uow: db.UnitOfWork, workspace: str, endpoint: str, name: str, *, if_match: str | None
+) -> Any | None:
+    """The row of the deployment if it exists, free for a change; the endpoint must be there and stay."""
+    above = rows.endpoint(uow, workspace, endpoint, lock=True)
+    if above.state == "Deleting":
+        raise errors.Conflict(f"endpoints/{endpoint} is being deleted.", hint="Wait until it is gone.")
+    row = store.get_deployment(uow, (workspace, endpoint, name), lock=True)
+    if row is not None:
+        what = f"endpoints/{endpoint}/deployments/{name}"
+        rooms.check_etag(row, if_match, what)
+        rooms.check_free(uow, row, what)
+    return row
+
+
+def _says_nothing_new(uow: db.UnitOfWork, row: Any, body: dict[str, Any], resolved: dict[str, Any]) -> bool:
+    present = store.get_revision(uow, row.wanted)
+    if present is None or present.state == "Failed":
+        return False
+    return settings.digest(present.body, present.resolved) == settings.digest(body, resolved)
+
+
+def _revision(
+    uow: db.UnitOfWork, caller: access.Caller, workspace: str, body: dict[str, Any], resolved: dict[str, Any]
+) -> dict[str, Any]:
+    """The row of a new revision; it shares processes with the newest one when only words or numbers differ."""
+    deployment: contract.OnlineDeployment = wire.from_answer("online-deployment", body)
+    key = (workspace, deployment.endpoint_name or "", deployment.name or "")
+    new_id = f"r{randomness.token_hex(6)}"
+    row = store.get_deployment(uow, key)
+    present = store.get_revision(uow, row.serving) if row is not None and row.serving else None
+    shares = present is not None and settings.process_digest(
+        present.body, present.resolved
+    ) == settings.process_digest(body, resolved)
+    return {
+        "id": new_id,
+        "workspace": workspace,
+        "endpoint": key[1],
+        "deployment": key[2],
+        "number": store.last_number(uow, key) + 1,
+        "replicas": present.replicas if present is not None and shares else new_id,
+        "instances": settings.instances(deployment),
+        "body": body,
+        "resolved": resolved,
+        "state": "Pending",
+        "reason": "",
+        "last_lines": [],
+        "lock_digest": present.lock_digest if present is not None and shares else None,
+        "environment_note": present.environment_note if present is not None and shares else None,
+        "rolled_back_to": None,
+        "change_reason": caller.reason,
+        "created_at": clock.now(),
+        "created_by": caller.name,
+    }
+
+
+def _accept(
+    uow: db.UnitOfWork, caller: access.Caller, row: Any | None, revision: dict[str, Any], *, all_traffic: bool
+) -> Operation:
+    """Write the revision, what it uses, its event, and open the operation that the reconciler ends."""
+    workspace, endpoint, name = revision["workspace"], revision["endpoint"], revision["deployment"]
+    subject = f"endpoints/{endpoint}/deployments/{name}"
+    kind = "deployments.create" if row is None else "deployments.update"
+    operation = operations.start(uow, caller, kind=kind, workspace=workspace, subject=subject)
+    store.insert_revision(uow, revision)
+    values = {
+        "body": revision["body"],
+        "wanted": revision["id"],
+        "operation": operation["id"],
+        "all_traffic": all_traffic,
+        "reason": "",
+        "last_lines": [],
+        **_stamp(caller),
+    }
+    if row is None:
+        _insert(uow, caller, (workspace, endpoint, name), values)
+    else:
+        values["state"] = "Creating" if row.serving is None else "Updating"
+        store.update_deployment(uow, (workspace, endpoint, name), values)
+    references.hold(uow, revision, serving=row.serving if row is not None else None)
+    event = _revised(revision, previous=row.wanted if row is not None else None)
+    events.append(uow, caller, event, workspace=workspace, subject=subject)
+    uow.touch(rooms.TOPIC)
+    return operation
+
+
+def _insert(
+    uow: db.UnitOfWork, caller: access.Caller, key: store.DeploymentKey, values: dict[str, Any]
+) -> None:
+    workspace, endpoint, name = key
+    fresh = {
+        "workspace": workspace,
+        "endpoint": endpoint,
+        "name": name,
+        "serving": None,
+        "state": "Creating",
+        "service_state": "Transitioning",
+        "instances_ready": 0,
+        "created_at": clock.now(),
+        "created_by": caller.name,
+    }
+    store.insert_deployment(uow, {**fresh, **values})
+    above = rows.endpoint(uow, workspace, endpoint)
+    shares = {name: 0, **above.body.get("traffic", {})}
+    store.update_endpoint(uow, (workspace, endpoint), {"body": {**above.body, "traffic": shares}})
+
+
+def _revised(revision: dict[str, Any], *, previous: str | None) -> catalogue.DeploymentRevised:
+    resolved = revision["resolved"]
+    return catalogue.DeploymentRevised(
+        endpoint=revision["endpoint"],
+        deployment=revision["deployment"],
+        revision=revision["id"],
+        models=[f"{model['name']}:{model['version']}" for model in resolved["models"]],
+        environment=resolved["environment"]["id"],
+        environment_lock_digest=revision["lock_digest"] or "",
+        code_digest=(resolved["code"] or {}).get("digest", ""),
+        settings_digest=settings.digest(revision["body"], resolved),
+        previous_revision=previous,
+        rolled_back_to=revision["rolled_back_to"],
+    )
+
+
+def _to_return_to(uow: db.UnitOfWork, row: Any, revision: str | None) -> Any:
+    """The revision to go back to. Raises NotFound."""
+    found = store.list_revisions(uow, (row.workspace, row.endpoint, row.name))
+    candidates = [item for item in found if item.id == revision] if revision else [
+        item for item in found if item.id != row.wanted and item.state == "Served"
+    ]  # fmt: skip
+    if not candidates:
+        what = f"revision {revision}" if revision else "earlier revision that served"
+        raise errors.NotFound(
+            f"endpoints/{row.endpoint}/deployments/{row.name} has no {what}.",
+            hint="`zaffre online-deployment list-revisions` shows them all.",
+        )
+    return candidates[0]
+
+
+def _shape(uow: db.UnitOfWork, workspace: str, endpoint: str, name: str) -> contract.OnlineDeployment:
+    above = rows.endpoint(uow, workspace, endpoint)
+    row = rows.deployment(uow, workspace, endpoint, name)
+    return rows.deployment_entity(above, row, store.get_revision(uow, row.wanted))
+
+
+def _revision_shape(row: Any, *, serving: bool) -> dict[str, Any]:
+    resolved = row.resolved
+    return {
+        "id": row.id,
+        "number": row.number,
+        "state": "Serving" if serving else row.state,
+        "models": [f"{model['name']}:{model['version']}" for model in resolved["models"]],
+        "environment": resolved["environment"]["id"],
+        "environment_lock_digest": row.lock_digest,
+        "code_digest": (resolved["code"] or {}).get("digest"),
+        "instances": row.instances,
+        "rolled_back_to": row.rolled_back_to,
+        "reason": row.reason or None,
+        "last_log_lines": row.last_lines,
+        "change_reason": row.change_reason or None,
+        "created_at": clock.isoformat(row.created_at),
+        "created_by": row.created_by,
+    }
+
+
+def _stamp(caller: access.Caller) -> dict[str, Any]:
+    return {"etag": rooms.new_etag(), "modified_at": clock.now(), "modified_by": caller.name}

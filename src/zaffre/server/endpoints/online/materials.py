@@ -1,0 +1,80 @@
+"""Code and models of a revision as files on disk, laid out as scoring scripts expect them.
+
+    <folder>/<set>/code/...                                the code folder's content
+    <folder>/<set>/models/<name>/<version>/<own name>/...  each model; the registered file or folder keeps its name
+
+A set's folder appears by one rename when it is complete. Files are read-only and may be shared with the blob store;
+folders are 0755 because replicas run as another user; the folder above is the server's alone.
+"""
+
+import dataclasses
+import secrets
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from zaffre.contracts import manifests
+
+Tree = Callable[[str], manifests.Manifest]
+"""Gives the manifest of a tree by its digest."""
+
+
+class Placer(Protocol):
+    """What of a blob store is used here."""
+
+    def place(self, digest: str, target: Path) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Materials:
+    """Where things lie. `models` is the folder of all models, each below its name and version."""
+
+    folder: Path
+    code: Path | None
+    models: Path
+
+
+def layout(folder: Path, replicas: str, resolved: dict[str, Any]) -> Materials:
+    """Where the materials of a set are, once placed."""
+    root = folder / replicas
+    return Materials(root, root / "code" if resolved["code"] else None, root / "models")
+
+
+def place(folder: Path, replicas: str, resolved: dict[str, Any], *, tree: Tree, blobs: Placer) -> Materials:
+    """Put everything on disk, unless it is there. Raises as the blob store does."""
+    found = layout(folder, replicas, resolved)
+    if found.folder.exists():
+        return found
+    new = folder / f".new-{replicas}-{secrets.token_hex(4)}"
+    new.mkdir(mode=0o755, parents=True)
+    if resolved["code"]:
+        address = manifests.parse_address(resolved["code"]["address"])
+        _fill(new / "code", tree(address.digest).below(address.path), address.path, blobs)
+    for model in resolved["models"]:
+        address = manifests.parse_address(model["address"])
+        above = address.path.rpartition("/")[0]
+        target = new / "models" / model["name"] / model["version"]
+        _fill(target, tree(address.digest).below(address.path), above, blobs)
+    (new / "models").mkdir(exist_ok=True)
+    new.rename(found.folder)
+    return found
+
+
+def sweep(folder: Path, keep: Iterable[str]) -> None:
+    """Remove the materials of sets that nobody needs, and what crashes left."""
+    kept = set(keep)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _fill(target: Path, entries: Iterable[manifests.FileEntry], above: str, blobs: Placer) -> None:
+    """Place entries below `target`, named relative to the folder `above`. Names were checked when they were stored."""
+    target.mkdir(mode=0o755, parents=True)
+    for entry in entries:
+        name = manifests.check_name(entry.path)
+        relative = name.removeprefix(above + "/") if above else name
+        file = target / relative
+        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        blobs.place(entry.digest, file)

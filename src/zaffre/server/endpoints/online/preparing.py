@@ -1,0 +1,140 @@
+"""Environments built and files placed on threads of their own, so that one slow build holds up nobody else.
+
+What is prepared is remembered in memory only: after a restart it is asked for again and found on disk at once.
+"""
+
+import concurrent.futures
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zaffre.core import errors
+from zaffre.server.endpoints.online import facts, materials, replicas
+from zaffre.server.environments import builds
+
+log = logging.getLogger(__name__)
+
+_MOST_TRIES = 3
+_PAUSE_S = 3.0
+
+Environments = Callable[
+    [str, dict[str, Any], Callable[[str], None]], tuple[builds.BuiltEnvironment, str | None]
+]
+"""Locks (once) and builds the environment of a revision: (workspace, what it was resolved to, where log lines go); says
+also what everybody should know of it, such as that another Python stands in."""
+
+
+@dataclasses.dataclass
+class _Failures:
+    """How often a set could not be prepared because something was not reachable, and when it is tried again."""
+
+    count: int = 0
+    until: float = dataclasses.field(default_factory=lambda: time.monotonic() + _PAUSE_S)
+
+
+class Preparations:
+    """`when_done` is called from a worker thread whenever one ends."""
+
+    def __init__(
+        self,
+        folder: Path,
+        environments: Environments,
+        blobs: materials.Placer,
+        tree: Callable[[str, str], Any],
+        *,
+        threads: int = 2,
+    ) -> None:
+        self.folder = folder
+        self._environments = environments
+        self._blobs = blobs
+        self._tree = tree
+        self.when_done: Callable[[], None] = _nobody
+        self._pool = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="prepare")
+        self._work: dict[str, concurrent.futures.Future[replicas.Prepared]] = {}
+        self._guard = threading.Lock()
+        self._said: dict[str, list[str]] = {}
+        self._failures: dict[str, _Failures] = {}
+
+    def begin(self, set_id: str, workspace: str, resolved: dict[str, Any]) -> None:
+        """Prepare a set, unless that is done or under way."""
+        with self._guard:
+            if set_id in self._work:
+                return
+            self._said[set_id] = []
+            future = self._pool.submit(self._prepare, set_id, workspace, resolved)
+            self._work[set_id] = future
+        future.add_done_callback(lambda _: self.when_done())
+
+    def state(self, set_id: str) -> facts.Environment:
+        """How far the preparation of a set is."""
+        future = self._work.get(set_id)
+        if future is None:
+            return facts.Environment()
+        if not future.done():
+            return facts.Environment("building")
+        error = future.exception()
+        if error is None:
+            return facts.Environment("ready")
+        if isinstance(error, errors.Unavailable) and self._may_try_again(set_id):
+            return facts.Environment("building", str(error))
+        if not isinstance(error, errors.ZaffreError):
+            log.error("preparing %s failed", set_id, exc_info=error)
+        return facts.Environment("failed", str(error) or type(error).__name__)
+
+    def result(self, set_id: str) -> replicas.Prepared:
+        """What was prepared; only for a set whose state is ready."""
+        return self._work[set_id].result()
+
+    def made_from(self, set_id: str) -> dict[str, str]:
+        """What a revision should remember of its environment, if this server built or found it."""
+        future = self._work.get(set_id)
+        if future is None or not future.done() or future.exception() is not None:
+            return {}
+        known = {
+            "lock_digest": future.result().lock_digest,
+            "environment_note": future.result().environment_note,
+        }
+        return {name: value for name, value in known.items() if value}
+
+    def said(self, set_id: str) -> list[str]:
+        """The lines of the build's log since this server began it."""
+        return list(self._said.get(set_id, ()))
+
+    def forget(self, set_id: str) -> None:
+        """Let the next `begin` start anew."""
+        with self._guard:
+            self._work.pop(set_id, None)
+
+    def close(self) -> None:
+        """Begin nothing more; what is under way goes on until it ends by itself."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _may_try_again(self, set_id: str) -> bool:
+        """What was not reachable may be there in a moment: some more tries, with a pause before each."""
+        failures = self._failures.setdefault(set_id, _Failures())
+        if failures.count > _MOST_TRIES:
+            return False
+        if time.monotonic() >= failures.until:
+            failures.count += 1
+            failures.until = time.monotonic() + _PAUSE_S
+            self.forget(set_id)
+        return True
+
+    def _prepare(self, set_id: str, workspace: str, resolved: dict[str, Any]) -> replicas.Prepared:
+        built, note = self._environments(workspace, resolved, self._said[set_id].append)
+        placed = materials.place(
+            self.folder,
+            set_id,
+            resolved,
+            tree=lambda digest: self._tree(workspace, digest),
+            blobs=self._blobs,
+        )
+        return replicas.Prepared(built.python, built.overlay, built.path, built.digest, note, placed)
+
+
+def _nobody() -> None:
+    """Nobody waits to be woken."""

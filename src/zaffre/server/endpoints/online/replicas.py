@@ -1,0 +1,157 @@
+"""One process of a deployment as the runner is told to run it. Pure: values in, a `ServiceSpec` out."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from zaffre.contracts import online_deployment as contract
+from zaffre.contracts import settings as parts
+from zaffre.server.compute import ports
+from zaffre.server.endpoints.online import facts, materials, quantities, settings
+
+_APP = "/var/azureml-app"
+_CONFIG = "scoring.json"
+_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What must be there before a process can start: an environment that is built, and files that are placed."""
+
+    python: Path
+    overlay: Path
+    environment: Path
+    lock_digest: str
+    environment_note: str | None
+    materials: materials.Materials
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """What the runner says of where a process will run."""
+
+    paths: ports.ServicePaths
+    binds: bool
+    start_timeout_s: float
+    limits: ports.Limits = dataclasses.field(default_factory=ports.Limits)
+
+
+def spec(
+    slot: facts.Slot,
+    deployment: contract.OnlineDeployment,
+    prepared: Prepared,
+    place: Place,
+    *,
+    workspace: str,
+    resolved: dict[str, Any],
+) -> ports.ServiceSpec:
+    """The process for a slot."""
+    files = _Files.of(prepared.materials, resolved, binds=place.binds)
+    config = _config(slot, deployment, place, files, workspace=workspace, resolved=resolved)
+    return ports.ServiceSpec(
+        id=slot.service_id,
+        argv=(str(prepared.python), str(prepared.overlay / "zaffre_boot.py"), "zaffre_runtime.scoring"),
+        environment=_process_environment(deployment, prepared, place),
+        cwd=files.code or str(place.paths.scratch),
+        files={_CONFIG: json.dumps(config)},
+        read_only_paths=(str(prepared.environment), str(prepared.overlay), *files.read_only),
+        binds=files.binds,
+        limits=_limits(deployment, place.limits),
+        liveness=_liveness(deployment),
+        start_timeout_s=place.start_timeout_s,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Files:
+    """Where code and models are seen from inside the process."""
+
+    code: str | None
+    model_dir: str
+    read_only: tuple[str, ...]
+    binds: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, placed: materials.Materials, resolved: dict[str, Any], *, binds: bool) -> "_Files":
+        code = str(placed.code) if placed.code else None
+        models = str(placed.models)
+        bound: list[tuple[str, str]] = []
+        if binds:  # as on Azure, whose paths some scripts spell out
+            bound.append((models, f"{_APP}/azureml-models"))
+            models = f"{_APP}/azureml-models"
+            if code:
+                bound.append((code, f"{_APP}/{resolved['code']['name']}"))
+                code = f"{_APP}/{resolved['code']['name']}"
+        read_only = () if binds else (str(placed.folder),)
+        return cls(code, _model_dir(models, resolved), read_only, tuple(bound))
+
+
+def _model_dir(models: str, resolved: dict[str, Any]) -> str:
+    """The folder of the one model's version, or of all models of an ensemble."""
+    if resolved.get("ensemble") or not resolved["models"]:
+        return models
+    model = resolved["models"][0]
+    return f"{models}/{model['name']}/{model['version']}"
+
+
+def _config(
+    slot: facts.Slot,
+    deployment: contract.OnlineDeployment,
+    place: Place,
+    files: _Files,
+    *,
+    workspace: str,
+    resolved: dict[str, Any],
+) -> dict[str, Any]:
+    requests = settings.requests(deployment)
+    models = resolved["models"]
+    extension = deployment.zaffre
+    return {
+        "socket": str(place.paths.socket),
+        "app_root": files.code,
+        "entry_script": deployment.scoring_script,
+        "model_dir": files.model_dir,
+        "model_kind": models[0]["type"] if len(models) == 1 else "custom_model",
+        "models": [{key: model[key] for key in ("name", "version", "type")} for model in models],
+        "deployment": deployment.name,
+        "endpoint": deployment.endpoint_name,
+        "workspace": workspace,
+        "revision": slot.replicas,
+        "request_timeout_ms": requests.request_timeout_ms,
+        "max_batch": (extension.max_batch if extension else None) or _BATCH,
+        "max_concurrent_requests": requests.max_concurrent_requests_per_instance,
+        "log_level": deployment.environment_variables.get("AZUREML_LOG_LEVEL", "INFO"),
+    }
+
+
+def _process_environment(
+    deployment: contract.OnlineDeployment, prepared: Prepared, place: Place
+) -> dict[str, str]:
+    """The user's variables, with what the process cannot do without."""
+    defaults = {
+        "PATH": f"{prepared.python.parent}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(place.paths.scratch),
+        "PYTHONUNBUFFERED": "1",
+    }
+    ours = {"ZAFFRE_SCORING_CONFIG": str(place.paths.files / _CONFIG)}
+    return {**defaults, **deployment.environment_variables, **ours}
+
+
+def _limits(deployment: contract.OnlineDeployment, by_type: ports.Limits) -> ports.Limits:
+    own = quantities.limited(deployment)
+    return ports.Limits(
+        cpu_cores=own.cpu_cores or by_type.cpu_cores, memory_bytes=own.memory_bytes or by_type.memory_bytes
+    )
+
+
+def _liveness(deployment: contract.OnlineDeployment) -> ports.Probe:
+    probe = settings.probe(deployment.liveness_probe)
+    return ports.Probe(
+        initial_delay_s=probe.initial_delay or 0,
+        period_s=probe.period or parts.ProbeSettings.DEFAULTS["period"],
+        timeout_s=probe.timeout or parts.ProbeSettings.DEFAULTS["timeout"],
+        success_threshold=probe.success_threshold or 1,
+        failure_threshold=probe.failure_threshold or parts.ProbeSettings.DEFAULTS["failure_threshold"],
+    )

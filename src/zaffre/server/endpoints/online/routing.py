@@ -1,0 +1,104 @@
+"""From facts to the router's wish. Pure, but for opening keys, which the caller does."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from zaffre.contracts import online_deployment as contract
+from zaffre.contracts import wire
+from zaffre.server.endpoints.online import decide, facts, observing, settings, store
+from zaffre.server.endpoints.router import wanted
+
+SocketOf = Callable[[facts.Slot], str]
+KeysOf = Callable[[Any], Mapping[str, str]]
+
+
+def wish(
+    asked: observing.Asked,
+    deployments: Mapping[store.DeploymentKey, facts.Deployment],
+    *,
+    socket_of: SocketOf,
+    keys_of: KeysOf,
+    domain: str,
+) -> wanted.Wanted:
+    """What the router should do now. An endpoint that is being deleted is not there any more."""
+    endpoints = tuple(
+        _endpoint(row, asked, deployments, keys_of) for row in asked.endpoints if row.state != "Deleting"
+    )
+    clusters = tuple(
+        cluster
+        for key, deployment in deployments.items()
+        for cluster in _clusters(asked, key, deployment, socket_of)
+    )
+    return wanted.Wanted(endpoints, clusters, domain)
+
+
+def _endpoint(
+    row: Any,
+    asked: observing.Asked,
+    deployments: Mapping[store.DeploymentKey, facts.Deployment],
+    keys_of: KeysOf,
+) -> wanted.Endpoint:
+    targets = []
+    for item in asked.deployments_of(row):
+        target = deployments[item.workspace, item.endpoint, item.name].target()
+        if target is not None:
+            targets.append(_target(asked, item.name, target, endpoint=row.body))
+    names = {target.deployment for target in targets}
+    shares = {
+        kind: {name: share for name, share in row.body.get(kind, {}).items() if name in names}
+        for kind in ("traffic", "mirror_traffic")
+    }
+    return wanted.Endpoint(
+        row.workspace, row.name, keys_of(row), tuple(targets), shares["traffic"], shares["mirror_traffic"]
+    )
+
+
+def _target(
+    asked: observing.Asked, name: str, revision: facts.Revision, *, endpoint: Mapping[str, Any]
+) -> wanted.Target:
+    entity = _entity(asked, revision.id)
+    timeout_ms = settings.requests(entity).request_timeout_ms or 0
+    repeat = (entity.zaffre is None or entity.zaffre.retry) and (endpoint.get("zaffre") or {}).get(
+        "retry", True
+    )
+    return wanted.Target(name, revision.replicas, timeout_ms, repeat)
+
+
+def _clusters(
+    asked: observing.Asked, key: store.DeploymentKey, deployment: facts.Deployment, socket_of: SocketOf
+) -> list[wanted.Cluster]:
+    """One cluster for each set that has processes or is a target; limits are those of the revision that uses it."""
+    users = {
+        revision.replicas: revision
+        for revision in (deployment.wanted, deployment.serving, deployment.target())
+        if revision is not None
+    }
+    found = []
+    for set_id, slots in decide.hosts(deployment).items():
+        user = users.get(set_id)
+        entity = _entity(asked, user.id if user else set_id)
+        instances = user.instances if user else asked.revisions[set_id].instances
+        hosts = tuple(wanted.Host(socket_of(slot), draining=draining) for slot, draining in slots.items())
+        found.append(wanted.Cluster(set_id, hosts, _most_requests(entity, instances), _probe(entity)))
+    return found
+
+
+def _most_requests(entity: contract.OnlineDeployment, instances: int) -> int:
+    """Twice what the instances take at a time may be under way; the rest is refused."""
+    concurrency = settings.requests(entity).max_concurrent_requests_per_instance or 1
+    return 2 * concurrency * max(instances, 1)
+
+
+def _probe(entity: contract.OnlineDeployment) -> wanted.Probe:
+    given = settings.probe(entity.readiness_probe)
+    return wanted.Probe(
+        period_s=float(given.period or 1),
+        timeout_s=float(given.timeout or 1),
+        success_threshold=given.success_threshold or 1,
+        failure_threshold=given.failure_threshold or 1,
+    )
+
+
+def _entity(asked: observing.Asked, revision: str) -> contract.OnlineDeployment:
+    entity: contract.OnlineDeployment = wire.from_answer("online-deployment", asked.revisions[revision].body)
+    return entity

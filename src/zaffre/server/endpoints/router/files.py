@@ -1,0 +1,196 @@
+"""The text of Envoy's files, but for routes. Pure: values in, documents out; `envoy` writes them and sees them taken.
+
+A resource document carries a version that is the hash of its content, so that the same wish is the same file.
+One cluster stands for one revision's replicas: a new revision never changes the cluster that the old one uses.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from zaffre.server.endpoints.router import replies, wanted
+
+Document = dict[str, Any]
+
+STAT_PREFIX = "scoring"
+ROUTES = "scoring"
+TYPE = "type.googleapis.com/envoy."
+HTTP = TYPE + "extensions.filters.http."
+_MAX_BUFFERED_BYTES = 1 << 20
+_NO_CONNECTION_LIMIT = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where one router lives: its folder of files, its admin pipe, and the address it listens on."""
+
+    folder: str
+    admin_socket: str
+    host: str
+    port: int
+    max_connections: int = 10_000
+
+
+def text(document: Document) -> str:
+    """A document as Envoy reads it, in one form for one content."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def bootstrap(place: Place) -> Document:
+    """What Envoy is started with; everything that changes later comes from watched folders."""
+    return {
+        "node": {"id": "zaffre", "cluster": "zaffre"},
+        "admin": {"address": {"pipe": {"path": place.admin_socket, "mode": 0o600}}},
+        "dynamic_resources": {"cds_config": _watched(f"{place.folder}/cds", "clusters.json")},
+        "static_resources": {"listeners": [_listener(place)]},
+        "overload_manager": {"resource_monitors": [_connection_monitor(place.max_connections)]},
+        "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [
+            {"prefix": "cluster_manager."}, {"prefix": f"http.{STAT_PREFIX}."}, {"prefix": "listener."},
+            {"prefix": "server."}, {"prefix": "cluster.r"},
+        ]}}},
+    }  # fmt: skip
+
+
+def clusters(items: Iterable[Document]) -> Document:
+    """The CDS document: every cluster with its limits and health checks; its hosts come from a file of their own."""
+    return versioned(sorted(items, key=lambda item: str(item["name"])))
+
+
+def cluster(item: wanted.Cluster, folder: str) -> Document:
+    """One resource of the CDS document."""
+    probe = item.probe
+    period = seconds(probe.period_s)
+    return {
+        "@type": TYPE + "config.cluster.v3.Cluster",
+        "name": item.name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": _watched(f"{folder}/eds", f"{item.name}.json")},
+        "connect_timeout": "1s",
+        "lb_policy": "LEAST_REQUEST",
+        # A host that was taken out gets no request even when no other is left: it is about to end.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "ignore_health_on_host_removal": True,
+        "per_connection_buffer_limit_bytes": _MAX_BUFFERED_BYTES,
+        "health_checks": [
+            {
+                "timeout": seconds(probe.timeout_s),
+                "interval": period,
+                "no_traffic_interval": period,
+                "unhealthy_interval": seconds(min(item.probe.period_s, 1.0)),
+                "unhealthy_threshold": probe.failure_threshold,
+                "healthy_threshold": probe.success_threshold,
+                "http_health_check": {"path": "/"},
+            }
+        ],
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": _NO_CONNECTION_LIMIT,
+                    "max_requests": item.max_requests,
+                    "max_pending_requests": item.max_requests,
+                    "retry_budget": {
+                        "budget_percent": {"value": 100},
+                        "min_retry_concurrency": item.max_requests,
+                    },
+                }
+            ]
+        },
+    }
+
+
+def assignment(cluster: wanted.Cluster) -> Document:
+    """The EDS document of one cluster: its hosts."""
+    hosts = [
+        {
+            "endpoint": {"address": {"pipe": {"path": host.socket}}},
+            "health_status": "DRAINING" if host.draining else "HEALTHY",
+        }
+        for host in sorted(cluster.hosts, key=lambda host: host.socket)
+    ]
+    resource = {
+        "@type": TYPE + "config.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": cluster.name,
+        "endpoints": [{"lb_endpoints": hosts}],
+    }
+    return versioned([resource])
+
+
+def hosts(document: Document) -> tuple[wanted.Host, ...]:
+    """The hosts that an EDS document of ours names."""
+    listed = document["resources"][0]["endpoints"][0]["lb_endpoints"]
+    return tuple(
+        wanted.Host(item["endpoint"]["address"]["pipe"]["path"], draining=item["health_status"] == "DRAINING")
+        for item in listed
+    )
+
+
+def version(document: Document) -> str:
+    """The version a resource document carries."""
+    return str(document["version_info"])
+
+
+def versioned(resources: list[Document]) -> Document:
+    digest = hashlib.sha256(text({"resources": resources}).encode()).hexdigest()
+    return {"version_info": digest[:16], "resources": resources}
+
+
+def _watched(folder: str, file: str) -> Document:
+    return {
+        "resource_api_version": "V3",
+        "path_config_source": {"path": f"{folder}/{file}", "watched_directory": {"path": folder}},
+    }
+
+
+def seconds(value: float) -> str:
+    return f"{value:.3f}s"
+
+
+def _listener(place: Place) -> Document:
+    return {
+        "name": "scoring",
+        "address": {"socket_address": {"address": place.host, "port_value": place.port}},
+        "per_connection_buffer_limit_bytes": _MAX_BUFFERED_BYTES,
+        "filter_chains": [
+            {"filters": [{"name": "http", "typed_config": _connection_manager(place)}]},
+        ],
+    }
+
+
+def _connection_manager(place: Place) -> Document:
+    return {
+        "@type": TYPE
+        + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": STAT_PREFIX,
+        "rds": {"route_config_name": ROUTES, "config_source": _watched(f"{place.folder}/rds", "routes.json")},
+        "http_filters": [
+            {"name": "rbac", "typed_config": {"@type": HTTP + "rbac.v3.RBAC"}},
+            {
+                "name": "router",
+                "typed_config": {"@type": HTTP + "router.v3.Router", "suppress_envoy_headers": True},
+            },
+        ],
+        "local_reply_config": replies.local_replies(),
+        # Clients must not steer the router by x-envoy-* headers: nobody counts as internal.
+        "use_remote_address": True,
+        "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
+        "preserve_external_request_id": True,
+        "always_set_request_id_in_response": True,
+        "normalize_path": True,
+        "server_header_transformation": "PASS_THROUGH",
+        "request_headers_timeout": "30s",
+        "max_request_headers_kb": 60,
+        "stream_idle_timeout": "0s",
+    }  # fmt: skip
+
+
+def _connection_monitor(limit: int) -> Document:
+    """Files are finite: one client's idle connections must not take those that replicas need."""
+    return {
+        "name": "envoy.resource_monitors.global_downstream_max_connections",
+        "typed_config": {
+            "@type": TYPE + "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+            "max_active_downstream_connections": limit,
+        },
+    }  # fmt: skip

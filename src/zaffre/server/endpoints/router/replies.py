@@ -1,0 +1,60 @@
+"""What clients read when the router itself answers: one JSON problem for each reason, with the documented codes. Pure."""
+
+from typing import Any
+
+DEPLOYMENT_HEADER = "azureml-model-deployment"
+Document = dict[str, Any]
+
+
+def local_replies() -> Document:
+    """The `local_reply_config`: reasons, most special first."""
+    return {
+        "mappers": [
+            {
+                "filter": _flagged("UT"),
+                "status_code": 408,
+                "body_format_override": _problem("timeout", "The deployment did not answer within its request_timeout_ms."),
+            },
+            {
+                "filter": _flagged("UO"),
+                "status_code": 429,
+                "body_format_override": _problem("too_many", "More requests are under way than this deployment takes; try again later."),
+            },
+            {
+                "filter": _status(403),
+                "status_code": 401,
+                "headers_to_add": [{"header": {"key": "www-authenticate", "value": "Bearer"}}],
+                "body_format_override": _problem("unauthenticated", "The key is missing or wrong; send it as 'Authorization: Bearer KEY'."),
+            },
+            {
+                "filter": {"and_filter": {"filters": [_status(404), {"header_filter": {"header": {"name": DEPLOYMENT_HEADER, "present_match": True}}}]}},
+                "body_format_override": _problem("not_found", f"%LOCAL_REPLY_BODY%: there is no deployment '%REQ({DEPLOYMENT_HEADER}):64%'."),
+            },
+            {"filter": _status(404), "body_format_override": _problem("not_found", "%LOCAL_REPLY_BODY%.")},
+            {
+                "filter": _status(503),
+                "body_format_override": _problem("unavailable", "No replica of the deployment can be reached now; try again later."),
+            },
+        ],
+        "body_format": _problem("router", "%LOCAL_REPLY_BODY%"),
+    }  # fmt: skip
+
+
+def _flagged(flag: str) -> Document:
+    return {"response_flag_filter": {"flags": [flag]}}
+
+
+def _status(code: int) -> Document:
+    comparison = {"op": "EQ", "value": {"default_value": code, "runtime_key": f"zaffre.status.{code}"}}
+    return {"status_code_filter": {"comparison": comparison}}
+
+
+def _problem(code: str, detail: str) -> Document:
+    return {
+        "json_format": {
+            "status": "%RESPONSE_CODE%",
+            "code": code,
+            "detail": detail,
+            "request_id": "%REQ(X-REQUEST-ID)%",
+        }
+    }

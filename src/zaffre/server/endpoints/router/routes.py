@@ -1,0 +1,133 @@
+"""The routes of all endpoints, as Envoy reads them: addresses, keys, named deployments, the split, the mirror. Pure.
+
+Called by `envoy`. First match wins, so the order of routes is their meaning. The document holds keys.
+"""
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+from zaffre.server.endpoints.router import files, replies, wanted
+
+
+def document(state: wanted.Wanted) -> files.Document:
+    """The RDS document: paths, host names, keys, split, mirror. It holds keys, so its file is the owner's alone."""
+    endpoints = sorted(state.endpoints, key=lambda endpoint: (endpoint.workspace, endpoint.name))
+    by_path = [route for endpoint in endpoints for route in _routes(endpoint, _path(endpoint))]
+    hosts = {
+        f"{endpoint.name}.{endpoint.workspace}.{state.domain}".lower(): endpoint
+        for endpoint in endpoints
+        if state.domain
+    }
+    resource = {
+        "@type": files.TYPE + "config.route.v3.RouteConfiguration",
+        "name": files.ROUTES,
+        "ignore_port_in_host_matching": True,
+        "virtual_hosts": [
+            *(
+                {
+                    "name": host,
+                    "domains": [host],
+                    "routes": [*_routes(endpoint, "/"), _unknown_endpoint()],
+                }
+                for host, endpoint in sorted(hosts.items())
+            ),
+            {"name": "paths", "domains": ["*"], "routes": [*by_path, _unknown_endpoint()]},
+        ],
+    }
+    return files.versioned([resource])
+
+
+def _path(endpoint: wanted.Endpoint) -> str:
+    return f"/{quote(endpoint.workspace, safe='')}/{quote(endpoint.name, safe='')}/"
+
+
+def _routes(endpoint: wanted.Endpoint, prefix: str) -> Iterator[files.Document]:
+    """Routes of one endpoint, first match wins: a named deployment, an unknown one, then the split."""
+    common: files.Document = {
+        "typed_per_filter_config": {"rbac": _keys(endpoint)},
+        "request_headers_to_remove": ["authorization"],
+    }
+    targets = {target.deployment: target for target in endpoint.targets}
+    for name, target in sorted(targets.items()):
+        header = {"name": replies.DEPLOYMENT_HEADER, "string_match": {"exact": name}}
+        yield {**common, "match": {"prefix": prefix, "headers": [header]}, "route": _route(target)}
+    missing = {"status": 404, "body": {"inline_string": f"Endpoint '{endpoint.name}'"}}
+    named = {"name": replies.DEPLOYMENT_HEADER, "present_match": True}
+    yield {**common, "match": {"prefix": prefix, "headers": [named]}, "direct_response": missing}
+    yield from _split(endpoint, targets, prefix, common)
+
+
+def _split(
+    endpoint: wanted.Endpoint, targets: dict[str, wanted.Target], prefix: str, common: files.Document
+) -> Iterator[files.Document]:
+    """One route for each deployment that has traffic. All compare the request's one random number with a rising limit,
+    which divides like weighted clusters do, and lets each deployment keep its own timeout and retries."""
+    shares = [(targets[name], share) for name, share in sorted(endpoint.traffic.items()) if share > 0]
+    mirrors = [_mirror(targets[name], share) for name, share in sorted(endpoint.mirror.items()) if share > 0]
+    limit = 0
+    for target, share in shares:
+        limit += share
+        fraction = {"default_value": {"numerator": limit, "denominator": "HUNDRED"}}
+        match = {"prefix": prefix, "runtime_fraction": fraction} if limit < 100 else {"prefix": prefix}
+        yield {**common, "match": match, "route": _route(target, mirrors)}
+    if limit < 100:
+        body = f"No deployment of endpoint '{endpoint.name}' has traffic"
+        missing = {"status": 404, "body": {"inline_string": body}}
+        yield {**common, "match": {"prefix": prefix}, "direct_response": missing}
+
+
+def _route(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> files.Document:
+    return {
+        "cluster": target.cluster,
+        "prefix_rewrite": "/",
+        "timeout": files.seconds(target.timeout_ms / 1000),
+        "retry_policy": _retries(repeat=target.retry),
+        "request_mirror_policies": list(mirrors),
+    }
+
+
+def _retries(*, repeat: bool) -> files.Document:
+    """Without `repeat` only what no replica has begun is tried elsewhere.
+
+    Few tries, because a request that kills its replica must not kill them all; many looks for another host, because
+    the one that died has the fewest requests and is the balancer's favourite.
+    """
+    return {
+        "retry_on": "connect-failure,refused-stream" + (",reset" if repeat else ""),
+        "num_retries": 3,
+        "retry_host_predicate": [
+            {
+                "name": "previous_hosts",
+                "typed_config": {"@type": files.TYPE + "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
+            }
+        ],
+        "host_selection_retry_max_attempts": 32,
+        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.250s"},
+    }  # fmt: skip
+
+
+def _mirror(target: wanted.Target, share: int) -> files.Document:
+    return {
+        "cluster": target.cluster,
+        "runtime_fraction": {"default_value": {"numerator": share, "denominator": "HUNDRED"}},
+        "disable_shadow_host_suffix_append": True,
+    }
+
+
+def _keys(endpoint: wanted.Endpoint) -> files.Document:
+    """Whoever sends one of the endpoint's keys may pass. (Envoy's own API-key filter is work in progress and outside
+    its threat model; role-based access control is stable.) The refusal is a 403, which becomes a 401 on its way out."""
+    accepted = [
+        f"{scheme} {key}" for key in sorted(endpoint.keys.values()) for scheme in ("Bearer", "bearer")
+    ]
+    principals = [{"header": {"name": "authorization", "string_match": {"exact": text}}} for text in accepted]
+    policies = {"keys": {"permissions": [{"any": True}], "principals": principals}} if principals else {}
+    return {
+        "@type": files.HTTP + "rbac.v3.RBACPerRoute",
+        "rbac": {"rules": {"action": "ALLOW", "policies": policies}},
+    }
+
+
+def _unknown_endpoint() -> files.Document:
+    missing = {"status": 404, "body": {"inline_string": "No endpoint answers at this address"}}
+    return {"match": {"prefix": "/"}, "direct_response": missing}

@@ -1,0 +1,63 @@
+"""What the router should do, in plain values. The reconciler builds it, `files` turns it into Envoy's words."""
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """One worker process behind its Unix socket. A draining one finishes its requests and gets no new ones."""
+
+    socket: str
+    draining: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """Readiness as the deployment asks for it; seconds and counts."""
+
+    period_s: float = 10.0
+    timeout_s: float = 2.0
+    success_threshold: int = 1
+    failure_threshold: int = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """The replicas of one revision. `name` is the revision's id; `max_requests` may be under way at once."""
+
+    name: str
+    hosts: tuple[Host, ...]
+    max_requests: int
+    probe: Probe = Probe()
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """One deployment as a place that requests go to."""
+
+    deployment: str
+    cluster: str
+    timeout_ms: int = 5000
+    retry: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """One address. `keys` maps a key's name to the key; `traffic` and `mirror` map deployments to per cent."""
+
+    workspace: str
+    name: str
+    keys: Mapping[str, str] = dataclasses.field(repr=False)
+    targets: tuple[Target, ...] = ()
+    traffic: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    mirror: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Everything the router serves."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
+    domain: str = ""

@@ -1,0 +1,151 @@
+"""A house for tests of online endpoints: database, registry, runner, router and reconciler over one folder, no HTTP face.
+
+Everything is real but for the environment: replicas run in the Python that runs the tests. Solving and building have
+tests of their own in the environments room and would make each of these take seconds more. Run as
+`python -m zaffre.testing.online HOME PORT`, it is a control plane that a test can kill.
+"""
+
+import dataclasses
+import hashlib
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import zaffre_runtime
+from zaffre.contracts import manifests
+from zaffre.server import access, db, secrets
+from zaffre.server.access import store as _access_tables  # noqa: F401  # declares tables
+from zaffre.server.artifacts import service as artifacts
+from zaffre.server.artifacts import uploads
+from zaffre.server.artifacts.backends import local as local_blobs
+from zaffre.server.compute import instance_types, ports
+from zaffre.server.compute import service as compute
+from zaffre.server.compute.backends import local_processes
+from zaffre.server.endpoints.online import preparing, quantities, reconcile
+from zaffre.server.endpoints.online import room as rooms
+from zaffre.server.endpoints.router import envoy
+from zaffre.server.environments import builds, curated
+from zaffre.server.workers import endpoints as worker
+from zaffre.server.workers import loop
+
+CALLER = access.Caller(name="tester", grants=(access.Grant("admin"),))
+
+
+def same_python(
+    _workspace: str, _resolved: dict[str, Any], log: Callable[[str], None]
+) -> tuple[builds.BuiltEnvironment, str | None]:
+    """An environment that is always there: the one that the tests run in."""
+    log("The environment of the tests is used.")
+    python = Path(sys.executable)
+    built = builds.BuiltEnvironment(
+        digest=hashlib.sha256(str(python).encode()).hexdigest(),
+        path=python.parent.parent,
+        python=python,
+        overlay=Path(zaffre_runtime.__file__).parent,
+        cached=True,
+    )
+    return built, None
+
+
+@dataclasses.dataclass
+class House:
+    """The parts, and how a test puts files into them. `close` leaves processes running; `tear_down` ends them."""
+
+    home: Path
+    database: db.Database
+    room: rooms.Room
+    artifacts: artifacts.Room
+    runner: ports.ServiceRunner
+    router: envoy.Envoy
+    preparations: preparing.Preparations
+    reconciler: reconcile.Reconciler
+    loop: loop.Loop
+
+    def tree(self, files: Mapping[str, bytes], workspace: str = "default") -> str:
+        """Store files as a tree; returns its address."""
+        entries = []
+        for path, content in files.items():
+            digest = hashlib.sha256(content).hexdigest()
+            self._upload(digest, content)
+            entries.append(manifests.FileEntry(path=path, size=len(content), digest=digest))
+        with self.database.write() as uow:
+            return artifacts.create_tree(uow, CALLER, workspace, manifests.Manifest.of(entries))
+
+    def _upload(self, digest: str, content: bytes) -> None:
+        with self.database.write() as uow:
+            artifacts.begin_upload(uow, CALLER, digest)
+        upload = uploads.Upload(
+            self.artifacts.incoming, CALLER.name, digest, offset=0, total=len(content), limit=1 << 30
+        )
+        upload.write([content])
+        artifacts.finish_upload(self.database, CALLER, self.artifacts, upload)
+
+    def close(self) -> None:
+        """Stop reconciling; whatever runs goes on running."""
+        self.loop.stop()
+        self.preparations.close()
+        self.router.close()
+        self.database.close()
+
+    def tear_down(self) -> None:
+        """Stop reconciling and end every process of the house."""
+        self.close()
+        for service_id in self.runner.list():
+            self.runner.kill(service_id)
+
+
+def build(
+    home: Path,
+    url: str,
+    *,
+    port: int,
+    environments: preparing.Environments = same_python,
+    start_timeout_s: float = 60.0,
+    drain_s: float = 10.0,
+    isolation_uid: int | None = None,
+) -> House:
+    """Put a house together over a home folder with a short path; nothing runs before `loop.start()`."""
+    for name in ("run", "replicas", "blobs", "incoming"):
+        (home / name).mkdir(mode=0o700, exist_ok=True)
+    database = db.Database(url)
+    runner = local_processes.LocalServiceRunner(
+        home / "services", home / "run", python=sys.executable, isolation_uid=isolation_uid, hidden=(home,)
+    )
+    router = envoy.Envoy(runner, home / "router", host="127.0.0.1", port=port)
+    blobs = local_blobs.LocalBlobStore(home / "blobs")
+    box = secrets.Box(home / "secret.key")
+    types = instance_types.InstanceTypes()
+
+    def tree(workspace: str, digest: str) -> manifests.Manifest:
+        with database.read() as uow:
+            return artifacts.tree(uow, CALLER, workspace, digest)
+
+    preparations = preparing.Preparations(home / "replicas", environments, blobs, tree)
+    means = reconcile.Means(
+        database, runner, router, preparations, box, lambda name: compute.limits_of(types, name)
+    )
+    machine = compute.machine()
+    reconciler = reconcile.Reconciler(
+        means,
+        machine=quantities.Amount(machine.cpu_cores, machine.memory_bytes),
+        drain_s=drain_s,
+        start_timeout_s=start_timeout_s,
+    )
+    room = rooms.Room(box, curated.Table.load(None), types, router.url)
+    shelves = artifacts.Room(blobs, uploads.Incoming(home / "incoming"))
+    endless = worker.build(database, reconciler, preparations)
+    return House(home, database, room, shelves, runner, router, preparations, reconciler, endless)
+
+
+def main(home: str, port: str) -> None:
+    """A control plane of its own process, for a test to kill."""
+    house = build(Path(home), f"sqlite:///{home}/zaffre.db", port=int(port))
+    house.loop.start()
+    print("started", flush=True)  # noqa: T201  # the test waits for it
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

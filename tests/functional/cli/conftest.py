@@ -1,0 +1,80 @@
+"""A real server in a home of its own, started and stopped by the command line; a shell in which `az` is `zaffre`."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+ZAFFRE = str(Path(sys.executable).with_name("zaffre"))
+
+
+class Shell:
+    """Runs the command line as a person does: a process of its own, with nothing of the caller's settings."""
+
+    def __init__(self, home):
+        # Compiled modules are kept, as in an installation: each command line is a process of its own.
+        dropped = ("ZAFFRE_", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
+        kept["PATH"] = f"{Path(ZAFFRE).parent}:{kept['PATH']}"
+        self.home = home
+        self.environment = kept | {"ZAFFRE_HOME": str(home), "ORT_DISABLE_TELEMETRY": "1"}
+
+    def __call__(self, *words, code=0, **rest):
+        done = subprocess.run(
+            [ZAFFRE, *map(str, words)],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            **rest,
+        )
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def out(self, *words, **rest):
+        return self(*words, **rest).stdout
+
+    def value(self, *words):
+        return self.out(*words, "-o", "tsv").removesuffix("\n")
+
+    @staticmethod
+    def until(check, what, timeout_s=60.0):
+        """Waits until the check holds; returns what it gave."""
+        end = time.monotonic() + timeout_s
+        while not (found := check()):
+            assert time.monotonic() < end, f"{what} did not come"
+            time.sleep(0.05)
+        return found
+
+    def script(self, text, folder):
+        """A bash script that was written for az."""
+        lines = 'set -euo pipefail\naz() { zaffre "$@"; }\n' + textwrap.dedent(text)
+        return subprocess.run(
+            ["bash", "-c", lines],
+            env=self.environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+
+
+@pytest.fixture(scope="session")
+def zaffre(tmp_path_factory):
+    """The command line with a running server."""
+    shell = Shell(tmp_path_factory.mktemp("cli") / "home")
+    shell("server", "start")
+    yield shell
+    shell("server", "stop", "--all")
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """The command line with a home of its own and no server yet; whatever was started is stopped."""
+    shell = Shell(tmp_path / "home")
+    yield shell
+    subprocess.run([ZAFFRE, "server", "stop"], env=shell.environment, capture_output=True, timeout=60)

@@ -1,0 +1,173 @@
+"""Models, data and environments by the command line, on a real server, in the words of az scripts."""
+
+import json
+import os
+
+import pytest
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "model"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "weights.bin").write_bytes(os.urandom(50_000))
+    (folder / "sub" / "note.txt").write_text("größe")
+    (tmp_path / "model.yml").write_text("name: churn\npath: ./model\ntype: custom_model\ntags: {team: a}\n")
+    return folder
+
+
+def test_a_script_written_for_az_runs_as_it_is(zaffre, model, tmp_path):
+    done = zaffre.script(
+        """
+        az configure --defaults group="my-rg" workspace="default"
+        az ml model create -f model.yml --set name=scripted --set version=7 --set tags.env=test
+        az ml model create --name scripted --path model/weights.bin --type custom_model --tags k=v k2=v2
+        VERSION=$(az ml model list -n scripted --query '[0].version' -o tsv)
+        echo "latest=$VERSION"
+        az ml model update --name scripted --version 7 --set tags.stage=Prod --set description="a b" --query tags.stage -o tsv
+        az ml model show -n scripted -v 7 --query "{n: name, t: tags.env}" -o tsv
+        az ml model show --name scripted --label latest --query version --output tsv
+        az ml model archive -n scripted -v 7
+        az ml model list --name scripted --query "length(@)" -o tsv
+        az ml model restore --name scripted --version 7
+        az ml model download -n scripted -v 7 -p ./out >/dev/null
+        diff -r model out/scripted/model && echo same
+        az configure --defaults group="" workspace=""
+        """,
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    tail = [line for line in lines if line and line[0] not in '{} "']
+    assert tail == ["latest=8", "Prod", "scripted\ttest", "8", "1", "same"]
+
+
+def test_the_same_bytes_are_sent_once(zaffre, model, tmp_path):
+    first = zaffre("model", "create", "-n", "once", "-p", model).stderr
+    assert "uploading" in first
+    assert "uploading" not in zaffre("model", "create", "-n", "again", "-p", model).stderr
+
+
+def test_a_version_never_changes_but_its_tags_do(zaffre, model):
+    zaffre("model", "create", "-n", "fixed", "-v", "1", "-p", model, "--tags", "a=b")
+    zaffre("model", "create", "-n", "fixed", "-v", "1", "-p", model, "--tags", "a=c")
+    assert zaffre.value("model", "show", "-n", "fixed", "-v", "1", "--query", "tags.a") == "c"
+    (model / "weights.bin").write_bytes(b"other")
+    refused = zaffre("model", "create", "-n", "fixed", "-v", "1", "-p", model, code=5)
+    assert "never changes" in refused.stderr
+    assert (
+        "cannot be changed"
+        in zaffre("model", "update", "-n", "fixed", "-v", "1", "--set", "name=x", code=2).stderr
+    )
+    assert (
+        "type"
+        in zaffre("model", "update", "-n", "fixed", "-v", "1", "--set", "type=mlflow_model", code=2).stderr
+    )
+    zaffre("model", "update", "-n", "fixed", "-v", "1", "--remove", "tags.a")
+    assert zaffre.out("model", "show", "-n", "fixed", "-v", "1", "--query", "tags") == ""
+
+
+def test_search_by_tags_stage_and_type(zaffre, model):
+    zaffre(
+        "model", "create", "-n", "found", "-p", model, "--tags", "area=x", "grade=1", "--stage", "Production"
+    )
+    zaffre("model", "create", "-n", "other", "-p", model, "--tags", "area=x", "grade=2")
+    names = ["--query", "sort([].name)"]
+    assert zaffre.value("model", "list", "--tag", "area=x", *names) == "found\nother"
+    assert zaffre.value("model", "list", "--tag", "area=x", "--tag", "grade=1", *names) == "found"
+    assert zaffre.value("model", "list", "--tag", "area=x", "grade=2", *names) == "other"
+    assert zaffre.value("model", "list", "--tag", "area=x", "-s", "Production", *names) == "found"
+    assert zaffre.out("model", "list", "--tag", "area=x", "--type", "mlflow_model", *names, "-o", "tsv") == ""
+    assert (
+        zaffre.out("model", "list", "--tag", "area=x", "--created-before", "2020-01-01", *names, "-o", "tsv")
+        == ""
+    )
+    assert zaffre.value("model", "list", "--tag", "area=x", "-r", "1", "--query", "length(@)") == "1"
+    refused = zaffre("model", "list", "--tag", "area : x", code=2)
+    assert "--tag area=x" in refused.stderr
+
+
+def test_aliases_move_and_remember(zaffre, model):
+    zaffre("model", "create", "-n", "aliased", "-p", model)
+    zaffre("model", "create", "-n", "aliased", "-p", model / "weights.bin")
+    zaffre("model", "alias", "set", "-n", "aliased", "-a", "champion", "-v", "1", "--reason", "first")
+    zaffre("model", "alias", "set", "-n", "aliased", "-a", "champion", "-v", "2", "--reason", "better")
+    assert zaffre.value("model", "show", "-n", "aliased", "-l", "champion", "--query", "version") == "2"
+    history = json.loads(zaffre.out("model", "alias", "history", "-n", "aliased", "-a", "champion"))
+    assert [(step["version"], step["reason"]) for step in history] == [("2", "better"), ("1", "first")]
+    zaffre("model", "alias", "delete", "-n", "aliased", "-a", "champion")
+    zaffre("model", "show", "-n", "aliased", "-l", "champion", code=4)
+    assert (
+        "newest" in zaffre("model", "alias", "set", "-n", "aliased", "-a", "latest", "-v", "1", code=2).stderr
+    )
+
+
+def test_a_pickle_is_registered_with_one_line_of_warning(zaffre, tmp_path):
+    (tmp_path / "m.pkl").write_bytes(b"not really")
+    said = zaffre("model", "create", "-n", "pickled", "-p", tmp_path / "m.pkl").stderr
+    assert next(line for line in said.splitlines() if line.startswith("WARNING")).count("pickle") == 1
+
+
+def test_deleting(zaffre, model):
+    zaffre("model", "create", "-n", "doomed", "-p", model)
+    zaffre("model", "delete", "-n", "doomed", "-v", "1")
+    zaffre("model", "show", "-n", "doomed", "-v", "1", code=4)
+    zaffre("model", "delete", "-n", "doomed", "-v", "1", code=4)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: churn\npaht: ./model\n", "path"),
+        ("name: churn\npath: ./absent\n", "absent"),
+        ("name: 'a b'\npath: ./model\n", "name"),
+        ("name: churn\npath: ./model\ntype: mlflow_model\n", "MLmodel"),
+        ("name: [\n", "broken.yml"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_place(zaffre, model, tmp_path, text, said):
+    (tmp_path / "broken.yml").write_text(text)
+    refused = zaffre("model", "create", "-f", tmp_path / "broken.yml", code=4 if "absent" in said else 2)
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_data_assets(zaffre, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "data.yml").write_text("name: rides\npath: rows.csv\ntype: uri_file\n")
+    zaffre("data", "create", "-f", tmp_path / "data.yml")
+    made = json.loads(
+        zaffre.out("ml", "data", "create", "-n", "rides", "-p", tmp_path, "-t", "uri_folder", "-d", "all")
+    )
+    assert (made["version"], made["description"]) == ("2", "all")
+    zaffre("data", "download", "-n", "rides", "-v", "1", "-p", tmp_path / "out")
+    assert (tmp_path / "out" / "rides" / "rows.csv").read_text() == "a,b\n1,2\n"
+    zaffre("data", "update", "-n", "rides", "-v", "1", "--set", "tags.x=y")
+    assert zaffre.value("data", "list", "--tag", "x=y", "--query", "[].version") == "1"
+
+
+def test_environments_and_their_copies(zaffre, tmp_path):
+    (tmp_path / "conda.yml").write_text("dependencies: [python=3.11, pip, {pip: [joblib]}]\n")
+    (tmp_path / "env.yml").write_text("name: sk\nconda_file: conda.yml\nimage: some/base:1\ntags: {a: b}\n")
+    zaffre("environment", "create", "-f", tmp_path / "env.yml")
+    zaffre(
+        "environment",
+        "create",
+        "-n",
+        "plain",
+        "-c",
+        tmp_path / "conda.yml",
+        "-i",
+        "some/base:1",
+        "--tags",
+        "c=d",
+    )
+    same = "conda_file.dependencies[0]"
+    assert zaffre.value("environment", "show", "-n", "plain", "-v", "1", "--query", same) == "python=3.11"
+    copy = json.loads(
+        zaffre.out("environment", "create", "-n", "copy", "--from", "azureml:sk:1", "--tags", "from=sk")
+    )
+    assert (copy["name"], copy["version"], copy["tags"]["from"]) == ("copy", "1", "sk")
+    assert copy["conda_file"]["dependencies"][0] == "python=3.11"
+    assert "--name is required" in zaffre("environment", "create", "--from", "sk@latest", code=2).stderr
+    zaffre("environment", "create", "-n", "copy2", "--from", "azureml:absent:1", code=4)

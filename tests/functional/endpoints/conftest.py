@@ -1,0 +1,219 @@
+"""A house whose replicas are real processes, and a few scripts for them to run."""
+
+import shutil
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+import zaffre.server.access.workspaces as workspaces
+from zaffre.contracts import environment, online_deployment, online_endpoint, workspace
+from zaffre.contracts import model as model_contract
+from zaffre.server import db, operations
+from zaffre.server.app import tables
+from zaffre.server.endpoints.online import deployments, keys, logs, service
+from zaffre.server.registry.environments import service as environments
+from zaffre.server.registry.models import service as models
+from zaffre.testing import load, online
+
+SCRIPT = """
+import json, os, time
+def init():
+    global word
+    print("init of", {word!r}, flush=True)
+    word = {word!r}
+    {init}
+def run(raw_data):
+    time.sleep(json.loads(raw_data or "{{}}").get("wait_s", 0))
+    return {{"word": word, "pid": os.getpid(), "model": open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.txt")).read()}}
+"""
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def home():
+    folder = Path(tempfile.mkdtemp(prefix="zaffre-test-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def open_house(home, **options):
+    url = f"sqlite:///{home}/zaffre.db"
+    database = db.Database(url)
+    with database.write() as uow:
+        tables.metadata().create_all(uow.connection)
+        workspaces.create(uow, online.CALLER, workspace.Workspace(name="default"))
+    database.close()
+    built = online.build(home, url, port=free_port(), **options)
+    built.loop.start()
+    return built
+
+
+@pytest.fixture
+def house(home):
+    built = open_house(home)
+    yield built
+    built.tear_down()
+
+
+@pytest.fixture
+def hasty_desk(home):
+    """A desk in a house that gives a replica little time to start."""
+    built = open_house(home, start_timeout_s=2.0)
+    yield Desk(built)
+    built.tear_down()
+
+
+class Desk:
+    """What a user does, in few words; waits for every operation."""
+
+    def __init__(self, house):
+        self.house = house
+        with house.database.write() as uow:
+            self.environment = environments.create(
+                uow,
+                online.CALLER,
+                "default",
+                environment.Environment(name="sk", conda_file={"dependencies": ["python=3.11"]}),
+            )
+
+    def model(self, text="weights 1"):
+        address = self.house.tree({"model.txt": text.encode()})
+        with self.house.database.write() as uow:
+            made = models.create(
+                uow, online.CALLER, "default", model_contract.Model(name="churn", path=f"{address}/model.txt")
+            )
+        return f"azureml:churn:{made.version}"
+
+    def endpoint(self, name="churn", **fields):
+        with self.house.database.write() as uow:
+            _, operation = service.put(
+                uow,
+                online.CALLER,
+                self.house.room,
+                "default",
+                online_endpoint.ManagedOnlineEndpoint(name=name, **fields),
+            )
+        return self.wait(operation)
+
+    def deployment(self, name="blue", *, word="hello", init="pass", model=None, **fields):
+        code = self.house.tree({"code/score.py": SCRIPT.format(word=word, init=init).encode()})
+        return online_deployment.ManagedOnlineDeployment(
+            **{
+                "name": name,
+                "endpoint_name": "churn",
+                "model": model or self.model(),
+                "environment": "azureml:sk:1",
+                "code_configuration": {"code": f"{code}/code", "scoring_script": "score.py"},
+                "instance_type": "Standard_DS3_v2",
+                "request_settings": {"max_concurrent_requests_per_instance": 8},
+                **fields,
+            }
+        )
+
+    def kubernetes_deployment(self, **fields):
+        plain = self.deployment().to_wire()
+        del plain["type"]
+        return online_deployment.KubernetesOnlineDeployment(**{**plain, **fields})
+
+    def begin(self, deployment, *, all_traffic=False):
+        with self.house.database.write() as uow:
+            return deployments.put(
+                uow, online.CALLER, self.house.room, "default", deployment, all_traffic=all_traffic
+            )[1]
+
+    def deploy(self, deployment, *, all_traffic=False):
+        return self.wait(self.begin(deployment, all_traffic=all_traffic))
+
+    def show(self, name="blue"):
+        with self.house.database.read() as uow:
+            return deployments.get(uow, online.CALLER, "default", "churn", name)[0]
+
+    def show_endpoint(self, name="churn"):
+        with self.house.database.read() as uow:
+            return service.get(uow, online.CALLER, self.house.room, "default", name)[0]
+
+    def rollback(self, name="blue"):
+        with self.house.database.write() as uow:
+            operation = deployments.rollback(uow, online.CALLER, "default", "churn", name)[1]
+        return self.wait(operation)
+
+    def delete(self, name="blue"):
+        with self.house.database.write() as uow:
+            operation = deployments.delete(uow, online.CALLER, "default", "churn", name)
+        return self.wait(operation)
+
+    def traffic(self, traffic, **fields):
+        endpoint = online_endpoint.ManagedOnlineEndpoint(name="churn", traffic=traffic, **fields)
+        with self.house.database.write() as uow:
+            operation = service.put(uow, online.CALLER, self.house.room, "default", endpoint)[1]
+        return self.wait(operation)
+
+    def regenerate(self, kind):
+        with self.house.database.write() as uow:
+            operation = keys.regenerate(
+                uow, online.CALLER, self.house.room, "default", "churn", key_type=kind
+            )
+        return self.wait(operation)
+
+    def revisions(self, name="blue"):
+        with self.house.database.read() as uow:
+            return deployments.revisions(uow, online.CALLER, "default", "churn", name)
+
+    def logs(self, name="blue"):
+        with self.house.database.read() as uow:
+            found = logs.sources(uow, online.CALLER, "default", "churn", name)
+        return logs.read(self.house.runner, self.house.preparations, found)
+
+    def url(self):
+        return f"{self.house.router.url}/default/churn/"
+
+    def get(self, url, key="none"):
+        return httpx.get(url, headers={"authorization": f"Bearer {key}"}, timeout=30)
+
+    def wait(self, operation, timeout_s=60):
+        """The operation when it has ended."""
+        deadline = time.monotonic() + timeout_s
+        while operation["state"] == "Running":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{operation} {self.house.runner.list()}")
+            time.sleep(0.02)
+            with self.house.database.read() as uow:
+                operation = operations.get(uow, operation["id"])
+        return operation
+
+    def until(self, condition, timeout_s=30):
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("never true")
+            time.sleep(0.02)
+
+    def keys(self):
+        with self.house.database.read() as uow:
+            return keys.show(uow, online.CALLER, self.house.room, "default", "churn")
+
+    def call(self, body=None, headers=None):
+        fields = {"authorization": f"Bearer {self.keys()['primary_key']}", **(headers or {})}
+        return httpx.post(
+            f"{self.house.router.url}/default/churn/score", json=body or {}, headers=fields, timeout=30
+        )
+
+    def steady(self, connections=4):
+        headers = {"authorization": f"Bearer {self.keys()['primary_key']}"}
+        return load.Load(
+            f"{self.house.router.url}/default/churn/score", headers=headers, connections=connections
+        )
+
+
+@pytest.fixture
+def desk(house):
+    return Desk(house)

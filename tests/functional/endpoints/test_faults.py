@@ -1,0 +1,136 @@
+"""Faults under load: processes and control planes are killed, and every answer is checked."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+import zaffre
+from zaffre.testing import load, online
+
+
+def kill_replica(house, number=0):
+    """Kill the process of one replica; its shim starts it again."""
+    slot = sorted(name for name in house.runner.list() if name != "router")[number]
+    pid = house.runner.status(slot).pid
+    os.kill(pid, signal.SIGKILL)
+    return slot, pid
+
+
+def test_a_killed_replica_is_retried_elsewhere_and_comes_back(desk, house):
+    desk.endpoint()
+    assert desk.deploy(desk.deployment(instance_count=2), all_traffic=True)["state"] == "Succeeded"
+    with desk.steady() as requests:
+        requests.await_answers(50)
+        slot, pid = kill_replica(house)
+        requests.await_answers(50)
+        desk.until(
+            lambda: house.runner.status(slot).state == "running" and house.runner.status(slot).pid != pid
+        )
+        requests.await_answers(50)
+    assert requests.failures == []
+    desk.until(lambda: desk.show().status.instances_ready == 2)
+
+
+def test_when_all_replicas_die_it_is_unhealthy_and_heals(desk, house):
+    desk.endpoint()
+    flag = house.home / "broken"
+    slow = f"import pathlib; p = pathlib.Path({str(flag)!r}); p.exists() and os._exit(9)"
+    assert desk.deploy(desk.deployment(init=slow), all_traffic=True)["state"] == "Succeeded"
+    flag.touch()
+    kill_replica(house)
+    desk.until(lambda: "exited with code 9" in (desk.show().status.reason or ""))
+    assert (desk.show().service_state, desk.show().provisioning_state) == ("Unhealthy", "Succeeded")
+    flag.unlink()
+    desk.until(lambda: desk.show().service_state == "Healthy")
+    assert desk.call().status_code == 200
+
+
+def test_an_init_that_hangs_fails_after_the_start_timeout(hasty_desk):
+    hasty_desk.endpoint()
+    done = hasty_desk.deploy(hasty_desk.deployment(init="time.sleep(3600)"))
+    assert done["state"] == "Failed"
+    assert hasty_desk.show().service_state == "Failed"
+
+
+def test_more_than_the_machine_has_is_unschedulable_until_it_is_deleted(desk):
+    desk.endpoint()
+    asked = {"requests": {"cpu": "4000"}}
+    operation = desk.begin(desk.kubernetes_deployment(resources=asked))
+    desk.until(lambda: desk.show().service_state == "Unschedulable")
+    shown = desk.show()
+    assert "4000 cores" in shown.status.reason
+    assert shown.provisioning_state == "Creating"
+    assert desk.delete()["state"] == "Succeeded"
+    assert desk.wait(operation)["state"] == "Failed"
+
+
+class ControlPlane:
+    """A control plane in a process of its own."""
+
+    def __init__(self, home, port):
+        command = [sys.executable, "-m", "zaffre.testing.online", str(home), str(port)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(zaffre.__file__).parents[1])}
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "started\n"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def test_a_control_plane_killed_at_any_moment_finishes_its_work_later(desk, house):
+    """Killed again and again between the acceptance of a revision and its last step; nothing is lost, nothing fails."""
+    desk.endpoint()
+    assert desk.deploy(desk.deployment(word="old"), all_traffic=True)["state"] == "Succeeded"
+    pid = desk.call().json()["pid"]
+    headers = {"authorization": f"Bearer {desk.keys()['primary_key']}"}
+    url, port, home = f"{house.router.url}/default/churn/score", house.router.port, house.home
+    house.loop.stop()
+    operation = desk.begin(desk.deployment(word="new", model="azureml:churn:1"))
+    house.close()
+
+    chance = random.Random(7)
+    with load.Load(url, headers=headers) as requests:
+        for _ in range(3):
+            control_plane = ControlPlane(home, port)
+            requests.await_answers(chance.randrange(1, 400))
+            control_plane.kill()
+        reopened = online.build(home, f"sqlite:///{home}/zaffre.db", port=port)
+        try:
+            desk.house = reopened
+            reopened.loop.start()
+            assert desk.wait(operation)["state"] == "Succeeded"
+            requests.await_answers(20)
+            since = requests.await_answers(20)
+            desk.until(lambda: len(reopened.runner.list()) == 2)
+        finally:
+            reopened.close()
+    assert requests.failures == []
+    assert {answer.body.split(b'"')[3] for answer in requests.answers if answer.at >= since} == {b"new"}
+    assert pid not in {
+        int(answer.body.split(b'"pid": ')[1].split(b",")[0])
+        for answer in requests.answers
+        if answer.at >= since
+    }
+
+
+def test_replicas_and_router_serve_on_and_are_adopted(desk, house):
+    desk.endpoint()
+    assert desk.deploy(desk.deployment(), all_traffic=True)["state"] == "Succeeded"
+    before = {name: house.runner.status(name).pid for name in house.runner.list()}
+    headers = {"authorization": f"Bearer {desk.keys()['primary_key']}"}
+    url, port, home = f"{house.router.url}/default/churn/score", house.router.port, house.home
+    house.close()
+    assert httpx.post(url, json={}, headers=headers).status_code == 200
+    control_plane = ControlPlane(home, port)
+    with load.Load(url, headers=headers) as requests:
+        requests.await_answers(500)
+    control_plane.kill()
+    assert requests.failures == []
+    assert {name: house.runner.status(name).pid for name in house.runner.list()} == before

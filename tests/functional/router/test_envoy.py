@@ -1,0 +1,228 @@
+"""The router: real Envoy, toy upstreams on Unix sockets, every answer checked."""
+
+import collections
+import concurrent.futures
+import os
+import signal
+import stat
+
+import pytest
+
+from zaffre.core import errors
+
+
+def test_named_deployment_split_and_what_replicas_see(router, upstreams, state, call):
+    blue, green = upstreams("blue"), upstreams("green")
+    router.apply(state(("blue", "r1", [blue]), ("green", "r2", [green]), traffic={"blue": 80, "green": 20}))
+
+    answers = collections.Counter(call().json()["name"] for _ in range(600))
+    assert 420 < answers["blue"] < 540
+    assert sum(answers.values()) == 600
+
+    told = call(
+        "/default/churn/score?a=b", headers={"azureml-model-deployment": "green", "x-request-id": "mine"}
+    )
+    assert told.json()["name"] == "green"
+    assert told.json()["request"] == "POST /score?a=b HTTP/1.1"
+    assert "authorization" not in told.json()["headers"]
+    assert told.headers["x-request-id"] == told.json()["headers"]["x-request-id"] == "mine"
+    assert call("/default/churn/swagger.json", method="GET").json()["request"] == "GET /swagger.json HTTP/1.1"
+    assert call("/default/churn/", method="GET").json()["request"] == "GET / HTTP/1.1"
+
+
+def test_keys(router, upstreams, state, call):
+    blue = upstreams("blue")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}))
+    assert call(key="p" * 40).status_code == 200
+    assert call(key="s" * 40).status_code == 200
+    for wrong in ("", "p" * 39, "p" * 41, "P" * 40):
+        refused = call(key=wrong)
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+        assert refused.headers["www-authenticate"] == "Bearer"
+    assert call(key="", headers={"azureml-model-deployment": "nope"}).status_code == 401
+
+    router.apply(
+        state(
+            ("blue", "r1", [blue]), traffic={"blue": 100}, keys={"primary": "n" * 40, "secondary": "s" * 40}
+        )
+    )
+    assert [call(key=letter * 40).status_code for letter in "pns"] == [401, 200, 200]
+
+
+def test_what_is_not_there_is_named(router, upstreams, state, call):
+    blue = upstreams("blue")
+    router.apply(state(("blue", "r1", [blue]), traffic={}))
+    unknown = call(headers={"azureml-model-deployment": 'gre"en'})
+    assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/json")
+    assert "'gre\"en'" in unknown.json()["detail"]
+    assert "'churn'" in unknown.json()["detail"]
+    idle = call()
+    assert (idle.status_code, idle.json()["code"]) == (404, "not_found")
+    assert "No deployment of endpoint 'churn' has traffic" in idle.json()["detail"]
+    assert call("/default/other/score").status_code == 404
+    assert call("/default/churning/score").status_code == 404
+    assert call(headers={"azureml-model-deployment": "blue"}).status_code == 200
+
+
+def test_a_deployment_without_replicas_is_unavailable_not_unknown(router, state, call):
+    router.apply(state(("blue", "r1", []), traffic={"blue": 100}))
+    answer = call()
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+def test_mirror_copies_and_discards(router, upstreams, state, call):
+    blue, green = upstreams("blue"), upstreams("green")
+    deployments = ("blue", "r1", [blue]), ("green", "r2", [green])
+    router.apply(state(*deployments, traffic={"blue": 100}, mirror={"green": 50}))
+    names = {call().json()["name"] for _ in range(200)}
+    assert names == {"blue"}
+    assert 60 < green.requests < 140
+    mirrored = green.requests
+    for _ in range(20):
+        call(headers={"azureml-model-deployment": "blue"})
+    assert green.requests == mirrored
+
+
+def test_timeout_is_408_and_clients_cannot_change_it(router, upstreams, state, call):
+    blue = upstreams("blue")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}, timeout_ms=300))
+    late = call(json={"wait_s": 2}, headers={"x-envoy-upstream-rq-timeout-ms": "9000"})
+    assert (late.status_code, late.json()["code"]) == (408, "timeout")
+    assert call(json={"wait_s": 0.1}, headers={"x-envoy-upstream-rq-timeout-ms": "1"}).status_code == 200
+
+
+def test_more_than_it_takes_is_429(router, upstreams, state, call):
+    blue = upstreams("blue")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}, max_requests=3))
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        answers = [future.result() for future in [pool.submit(call, json={"wait_s": 1}) for _ in range(10)]]
+    codes = collections.Counter(answer.status_code for answer in answers)
+    assert codes == {200: 3, 429: 7}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 429} == {"too_many"}
+
+
+def test_a_giant_header_is_431(router, state, call):
+    router.apply(state())
+    assert call(headers={"x-big": "a" * 70_000}).status_code == 431
+
+
+def test_host_name_of_its_own(router, upstreams, state, call):
+    blue = upstreams("blue")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}, domain="models.example"))
+    answer = call("/score", headers={"host": "Churn.default.models.example:8443"})
+    assert answer.json()["request"] == "POST /score HTTP/1.1"
+    assert call("/score", headers={"host": "other.default.models.example"}).status_code == 404
+    assert call("/default/churn/score").status_code == 200
+
+
+def test_changes_under_load_fail_nothing(router, upstreams, state, steady):
+    """New revisions beside old ones, weights, limits, hosts that come and drain, an old cluster that goes."""
+    blue, blue2, green = upstreams("blue"), upstreams("blue2"), upstreams("green")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}))
+    with steady() as requests:
+        requests.await_answers(100)
+        for round_ in range(4):
+            old, new = f"r{round_ + 1}", f"r{round_ + 2}"
+            router.apply(state(("blue", old, [blue]), ("green", new, [green]), traffic={"blue": 100}))
+            for share in (10, 50, 100):
+                router.apply(
+                    state(
+                        ("blue", old, [blue]),
+                        ("green", new, [green]),
+                        traffic={"blue": 100 - share, "green": share},
+                    )
+                )
+                requests.await_answers(30)
+            router.apply(
+                state(("green", new, [green, blue2]), traffic={"green": 100}, max_requests=200 + round_)
+            )
+            requests.await_answers(30)
+            router.apply(
+                state(
+                    ("green", new, [green, blue2]),
+                    traffic={"green": 100},
+                    max_requests=200 + round_,
+                    draining={"green"},
+                )
+            )
+            since = requests.await_answers(50)
+            assert set(requests.by_header("azureml-model-deployment", since=since)) <= {"blue2"}
+            router.apply(state(("blue", new, [blue]), traffic={"blue": 100}))
+            requests.await_answers(30)
+    assert requests.failures == []
+    assert set(requests.by_header("azureml-model-deployment")) == {"blue", "blue2", "green"}
+
+
+def test_a_drained_host_finishes_what_it_has(router, upstreams, state, call):
+    blue, blue2 = upstreams("blue"), upstreams("blue2")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        long = pool.submit(call, json={"wait_s": 1.5})
+        while router.hosts()["r1"][str(blue.socket)].active == 0:
+            pass
+        router.apply(state(("blue", "r1", [blue, blue2]), traffic={"blue": 100}, draining={"blue"}))
+        drained = router.hosts()["r1"][str(blue.socket)]
+        assert (drained.healthy, drained.active) == (False, 1)
+        assert {call().json()["name"] for _ in range(10)} == {"blue2"}
+        assert long.result().json()["name"] == "blue"
+    assert router.hosts()["r1"][str(blue.socket)].active == 0
+
+
+def test_a_dead_replica_is_passed_over(router, upstreams, state, call):
+    """Its socket file is there and nobody listens: the request goes to the other."""
+    blue = upstreams("blue")
+    gone = upstreams("gone")
+    router.apply(state(("blue", "r1", [blue, gone]), traffic={"blue": 100}))
+    gone.close()
+    assert {call().status_code for _ in range(100)} == {200}
+
+
+def test_a_refused_file_raises_and_the_last_good_one_serves(router, upstreams, state, call):
+    blue = upstreams("blue")
+    good = state(("blue", "r1", [blue]), traffic={"blue": 100})
+    router.apply(good)
+    bad = state(("blue", "r1", [blue]), traffic={"blue": 100}, max_requests=-1)
+    with pytest.raises(errors.Unavailable, match="refused its new CDS file"):
+        router.apply(bad)
+    assert call().status_code == 200
+    router.apply(good)
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 0}))
+    assert call().status_code == 404
+
+
+def test_files_with_keys_are_the_owners_alone(router, upstreams, state, place):
+    router.apply(state(("blue", "r1", [upstreams("blue")]), traffic={"blue": 100}))
+    found = [path for path in (place / "router").rglob("*") if path.is_file()]
+    assert any("p" * 40 in path.read_text() for path in found)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in found} == {0o600}
+    assert stat.S_IMODE((place / "router").stat().st_mode) == 0o700
+
+
+def test_applying_the_same_wish_again_touches_nothing(router, upstreams, state, place):
+    wish = state(("blue", "r1", [upstreams("blue")]), traffic={"blue": 100})
+    router.apply(wish)
+    before = {path: path.stat().st_mtime_ns for path in (place / "router").rglob("*.json")}
+    router.apply(wish)
+    assert {path: path.stat().st_mtime_ns for path in (place / "router").rglob("*.json")} == before
+
+
+def test_a_killed_router_is_back_and_a_new_control_plane_adopts_it(
+    router, make_router, runner, upstreams, state, call, steady
+):
+    wish = state(("blue", "r1", [upstreams("blue")]), traffic={"blue": 100})
+    router.apply(wish)
+    pid = runner.status("router").pid
+    with steady() as requests:
+        requests.await_answers(50)
+        os.kill(pid, signal.SIGKILL)
+        requests.await_answers(50)
+    # Only what was under way at that instant, or knocked while nobody listened, may fail.
+    assert {answer.status for answer in requests.answers} <= {200, 503}
+    assert runner.status("router").pid != pid
+
+    adopted = make_router()
+    adopted.ensure_running()
+    pid = runner.status("router").pid
+    adopted.apply(wish)
+    assert runner.status("router").pid == pid
+    assert call().status_code == 200

@@ -1,0 +1,117 @@
+"""Users' Python code against a real server: only the import lines differ from azure.ai.ml."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from zaffre.cli import processes
+from zaffre.contracts.data import Data
+from zaffre.contracts.environment import Environment
+from zaffre.contracts.model import Model
+from zaffre.contracts.workspace import Workspace
+from zaffre.core import errors
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "model"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "weights.bin").write_bytes(os.urandom(200_000))
+    (folder / "sub" / "note.txt").write_text("x")
+    return folder
+
+
+def test_register_find_and_download_a_model(ml_client, folder, tmp_path):
+    made = ml_client.models.create_or_update(
+        Model(path=str(folder), name="m1", type="custom_model", tags={"a": "b"})
+    )
+    assert (made.version, made.tags, made.creation_context.created_by) == ("1", {"a": "b"}, "owner")
+    assert ml_client.create_or_update(Model(path=str(folder), name="m1")).version == "2"
+    assert [model.version for model in ml_client.models.list(name="m1")] == ["2", "1"]
+    assert [model.name for model in ml_client.models.list(tags={"a": "b"})] == ["m1"]
+    assert ml_client.models.get("m1", label="latest").version == "2"
+    ml_client.models.download(name="m1", version="1", download_path=str(tmp_path / "out"))
+    for file in ("weights.bin", "sub/note.txt"):
+        assert (tmp_path / "out" / "m1" / "model" / file).read_bytes() == (folder / file).read_bytes()
+
+
+def test_an_update_of_what_was_read(ml_client, folder):
+    model = ml_client.models.create_or_update(Model(path=str(folder), name="m2"))
+    model.description = "new words"
+    model.tags["x"] = "y"
+    assert ml_client.models.create_or_update(model).description == "new words"
+    assert ml_client.models.get("m2", "1").tags == {"x": "y"}
+
+
+def test_archive_restore_delete(ml_client, folder):
+    for _ in range(2):
+        ml_client.models.create_or_update(Model(path=str(folder), name="m3"))
+    ml_client.models.archive("m3", version="2")
+    assert [model.version for model in ml_client.models.list("m3")] == ["1"]
+    assert [model.version for model in ml_client.models.list("m3", list_view_type="ArchivedOnly")] == ["2"]
+    assert len(list(ml_client.models.list("m3", list_view_type="All"))) == 2
+    ml_client.models.restore("m3", version="2")
+    ml_client.models.archive("m3")
+    assert "m3" not in [model.name for model in ml_client.models.list()]
+    ml_client.models.restore("m3")
+    ml_client.models.delete("m3", "1")
+    with pytest.raises(errors.NotFound):
+        ml_client.models.get("m3", "1")
+
+
+def test_many_versions_are_listed_page_by_page(ml_client, folder):
+    first = ml_client.models.create_or_update(Model(path=str(folder), name="many"))
+    for _ in range(204):
+        ml_client.models.create_or_update(Model(path=first.path, name="many"))
+    assert len(list(ml_client.models.list("many"))) == 205
+    assert len(list(ml_client.models.list("many", max_results=203))) == 203
+
+
+def test_data_and_environments(ml_client, folder, tmp_path):
+    data = ml_client.data.create_or_update(Data(name="d1", path=str(folder), type="uri_folder"))
+    assert data.version == "1"
+    (tmp_path / "conda.yml").write_text("dependencies: [python=3.11]")
+    made = ml_client.environments.create_or_update(
+        Environment(name="e1", image="x", conda_file=str(tmp_path / "conda.yml"))
+    )
+    assert made.conda_file == {"dependencies": ["python=3.11"]}
+    copy = ml_client.environments.clone("azureml:e1:1", "e2", changes={"tags": {"from": "e1"}})
+    assert (copy.name, copy.tags) == ("e2", {"from": "e1"})
+    with pytest.raises(errors.Unsupported):
+        ml_client.data.delete("d1", "1")
+
+
+def test_workspaces(ml_client):
+    ml_client.workspaces.begin_create(Workspace(name="fresh")).result()
+    assert ml_client.workspaces.get("fresh").resource_group == "rg"
+    assert "fresh" in [workspace.name for workspace in ml_client.workspaces.list()]
+    ml_client.begin_create_or_update(Workspace(name="fresh", description="more")).result()
+    ml_client.workspaces.begin_delete("fresh").result()
+    with pytest.raises(errors.NotFound):
+        ml_client.workspaces.get("fresh")
+
+
+def test_a_client_waits_while_the_server_restarts(ml_client, home):
+    ml_client.tokens.list()
+    pid = processes.state(home)["pid"]
+    os.kill(pid, signal.SIGKILL)
+
+    def start_again():
+        time.sleep(0.3)
+        processes.start(lambda _: None, folder=home)
+
+    thread = threading.Thread(target=start_again)
+    thread.start()
+    try:
+        assert ml_client.tokens.list()
+    finally:
+        thread.join()
+
+
+def test_names_with_odd_letters_reach_nothing_else(ml_client):
+    for name in ("../../tokens", "a/b", "%2e%2e", "..", "a\0b"):
+        with pytest.raises((errors.NotFound, errors.Invalid)):
+            ml_client.models.get(name, "1")

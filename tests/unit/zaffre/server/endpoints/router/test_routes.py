@@ -1,0 +1,99 @@
+"""The router's documents: which route a request meets first, and what must not be in them."""
+
+import hypothesis
+from hypothesis import strategies as st
+
+from zaffre.server.endpoints.router import files, routes, wanted
+
+KEYS = {"primary": "k" * 40, "secondary": "s" * 40}
+
+
+def endpoint(traffic=None, mirror=None, names=("blue", "green"), **fields):
+    targets = tuple(wanted.Target(name, f"r-{name}") for name in names)
+    return wanted.Endpoint("default", "churn", KEYS, targets, traffic or {}, mirror or {}, **fields)
+
+
+def paths(*endpoints, domain=""):
+    document = routes.document(wanted.Wanted(tuple(endpoints), (), domain))
+    return {host["name"]: host["routes"] for host in document["resources"][0]["virtual_hosts"]}
+
+
+def meets(found, number, header=None):
+    """The first route that a request with this random number and header meets, as Envoy walks them."""
+    for route in found:
+        match = route["match"]
+        headers = match.get("headers", [])
+        if headers:
+            exact = headers[0].get("string_match", {}).get("exact")
+            if header is None or (exact is not None and exact != header):
+                continue
+        fraction = match.get("runtime_fraction")
+        if fraction and number % 100 >= fraction["default_value"]["numerator"]:
+            continue
+        return route
+    return None
+
+
+@hypothesis.given(st.lists(st.integers(0, 100), min_size=2, max_size=2))
+def test_the_split_gives_each_deployment_its_share(cuts):
+    low, high = sorted(cuts)
+    shares = {"a": low, "b": high - low, "c": 100 - high}
+    found = paths(endpoint(shares, names=("a", "b", "c")))["paths"]
+    met = [meets(found, number)["route"]["cluster"] for number in range(100)]
+    assert {name: met.count(f"r-{name}") for name in shares} == shares
+
+
+def test_a_named_deployment_is_met_whatever_the_split_and_is_not_mirrored():
+    found = paths(endpoint({"blue": 100}, {"green": 10}))["paths"]
+    assert meets(found, 5, "green")["route"]["cluster"] == "r-green"
+    assert meets(found, 5, "blue")["route"]["request_mirror_policies"] == []
+    assert meets(found, 5, "purple")["direct_response"]["status"] == 404
+    (mirror,) = meets(found, 5)["route"]["request_mirror_policies"]
+    assert mirror["cluster"] == "r-green"
+    assert mirror["runtime_fraction"]["default_value"] == {"numerator": 10, "denominator": "HUNDRED"}
+
+
+def test_without_traffic_or_endpoint_the_answer_is_404():
+    found = paths(endpoint())["paths"]
+    assert meets(found, 0)["direct_response"]["status"] == 404
+    assert paths()["paths"][0]["direct_response"]["status"] == 404
+
+
+def test_every_route_of_an_endpoint_asks_for_a_key_and_takes_it_away():
+    for route in paths(endpoint({"blue": 100}))["paths"][:-1]:
+        (policy,) = route["typed_per_filter_config"]["rbac"]["rbac"]["rules"]["policies"].values()
+        accepted = {item["header"]["string_match"]["exact"] for item in policy["principals"]}
+        assert "Bearer " + "k" * 40 in accepted
+        assert len(accepted) == 4
+        assert route["request_headers_to_remove"] == ["authorization"]
+
+
+def test_an_endpoint_without_keys_lets_nobody_in():
+    open_door = wanted.Endpoint("default", "churn", {}, (wanted.Target("blue", "r1"),), {"blue": 100})
+    rules = paths(open_door)["paths"][0]["typed_per_filter_config"]["rbac"]["rbac"]["rules"]
+    assert rules == {"action": "ALLOW", "policies": {}}
+
+
+def test_host_names_are_lower_case_and_unique():
+    found = paths(endpoint({"blue": 100}), domain="Models.Example")
+    assert set(found) == {"paths", "churn.default.models.example"}
+    assert found["churn.default.models.example"][0]["match"]["prefix"] == "/"
+
+
+def test_without_retry_only_what_no_replica_began_is_repeated():
+    target = wanted.Target("blue", "r1", retry=False)
+    found = paths(wanted.Endpoint("default", "churn", KEYS, (target,), {"blue": 100}))["paths"]
+    assert meets(found, 0)["route"]["retry_policy"]["retry_on"] == "connect-failure,refused-stream"
+
+
+def test_equal_wishes_have_equal_versions_and_others_do_not():
+    one = wanted.Cluster("r1", (wanted.Host("/a"), wanted.Host("/b")), 4)
+    turned = wanted.Cluster("r1", (wanted.Host("/b"), wanted.Host("/a")), 4)
+    drained = wanted.Cluster("r1", (wanted.Host("/b"), wanted.Host("/a", draining=True)), 4)
+    assert files.assignment(one) == files.assignment(turned)
+    assert files.version(files.assignment(one)) != files.version(files.assignment(drained))
+    assert set(files.hosts(files.assignment(drained))) == set(drained.hosts)
+
+
+def test_keys_do_not_show_in_what_is_printed():
+    assert "kkkk" not in repr(endpoint())
