@@ -10,6 +10,8 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Iterator
 
 from benchmarks import measure, system
@@ -39,6 +41,7 @@ def main() -> None:
         raise SystemExit("This measurement needs two cores.")
     load.ensure_tool()
     shutil.rmtree(WORK, ignore_errors=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the servers are stopped
     with contextlib.ExitStack() as stack:
         example = model.make(WORK / "model")
         entries = list(_entries(stack, example, given.only))

@@ -11,6 +11,9 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "benchmarks" / ".work"
+IMAGE = (
+    "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"  # recorded only: local processes use no image
+)
 
 
 class System:

@@ -12,9 +12,7 @@ def deploy(running: system.System, example: model.Example) -> contender.Contende
     """Register, deploy twice, divide the traffic. The answer of every known input is checked by the caller."""
     running.create("model", "model.yml", {"name": MODEL, "type": "custom_model", "path": str(example.file)})
     packages = {"name": MODEL, "conda_file": system.environment(*example.packages)}
-    running.create(
-        "environment", "environment.yml", {**packages, "image": "mcr.microsoft.com/azureml/minimal"}
-    )
+    running.create("environment", "environment.yml", {**packages, "image": system.IMAGE})
     running.create("online-endpoint", "endpoint.yml", {"name": ENDPOINT, "auth_mode": "key"})
     for name in TRAFFIC:
         running.create("online-deployment", f"{name}.yml", _deployment(name))

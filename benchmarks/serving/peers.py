@@ -18,7 +18,8 @@ MOST = 32  # rows of one batch: the number of connections
 
 
 def _plain_rows(answer: Any) -> model.Rows:
-    return answer
+    found: model.Rows = answer
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,10 +29,8 @@ class Scorer(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    scorer = Scorer(max_batch_size=32, batch_timeout=float(os.environ.get("BATCH_S", "0.001")))
-    server = litserve.LitServer(
-        scorer, accelerator="cpu", workers_per_device=1, fast_queue=os.environ.get("FAST_QUEUE", "1") == "1"
-    )
+    scorer = Scorer(max_batch_size=32, batch_timeout=0.01)
+    server = litserve.LitServer(scorer, accelerator="cpu", workers_per_device=1, fast_queue=True)
     server.run(
         host="127.0.0.1",
         port=int(sys.argv[1]),
