@@ -17,18 +17,20 @@ PATIENCE_S = 120.0
 LOOK_S = 0.02
 SCRIPT = """import json
 import os
+import uuid
 from pathlib import Path
 
 import joblib
 
 
 def init():
-    global model
+    global model, instance
+    instance = uuid.uuid4().hex
     model = joblib.load(next(Path(os.environ["AZUREML_MODEL_DIR"]).rglob("*.joblib")))
 
 
 def run(raw_data):
-    return {"answer": model.predict_proba(json.loads(raw_data)["data"]).tolist(), "process": os.getpid()}
+    return {"answer": model.predict_proba(json.loads(raw_data)["data"]).tolist(), "instance": instance}
 """
 
 
@@ -74,11 +76,11 @@ def _scale(running: system.System, example: model.Example, name: str) -> list[fl
     script = {"code_configuration": {"code": str(code), "scoring_script": "score.py"}}
     running.create("online-endpoint", f"{name}.yml", {"name": name, "auth_mode": "key"})
     running.create("online-deployment", f"{name}-blue.yml", {**_deployment(name), **script}, "--all-traffic")
-    seen: set[int] = set()
+    seen: set[str] = set()
     url, bodies, _, key = _address(running, example, name)
 
     def rows(answer: Any) -> model.Rows:
-        seen.add(answer["process"])
+        seen.add(answer["instance"])
         given: model.Rows = answer["answer"]
         return given
 
@@ -87,7 +89,7 @@ def _scale(running: system.System, example: model.Example, name: str) -> list[fl
     return [_one_more(running, found, seen, count) for count in range(2, 2 + ROUNDS)]
 
 
-def _one_more(running: system.System, found: contender.Contender, seen: set[int], count: int) -> float:
+def _one_more(running: system.System, found: contender.Contender, seen: set[str], count: int) -> float:
     words = ("--name", "blue", "--endpoint-name", found.name, "--set", f"instance_count={count}")
     return _timed(
         f"instance {count}",

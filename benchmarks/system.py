@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,9 @@ class System:
         }
 
     def __enter__(self) -> Self:
+        signal.signal(
+            signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM")
+        )  # so that everything is stopped
         if self.home.exists():
             self.zaffre("server", "stop", "--all")
         shutil.rmtree(self.folder, ignore_errors=True)
