@@ -6,7 +6,6 @@ import os
 import threading
 
 import pytest
-
 from benchmarks import bench_serving
 from benchmarks.serving import contender, environments, load, model, peers, processes
 
