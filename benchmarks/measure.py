@@ -1,12 +1,15 @@
 """What the benchmarks share: peers in virtual environments of their own, processes that end, a lean HTTP connection."""
 
 import contextlib
+import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
 import urllib.parse
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -106,3 +109,12 @@ class Connection:
 
     def close(self):
         self._socket.close()
+
+
+def median(values: Iterable[float]) -> float:
+    return statistics.median(values)
+
+
+def report(figures: Mapping[str, object]) -> None:
+    """Print the figures as one JSON object: by agreement the last line of every benchmark."""
+    print(json.dumps(figures), flush=True)

@@ -80,7 +80,9 @@ def _counts(number: int) -> sa.Select[Any]:
     counts = []
     for each in range(number):
         wanted = tags.c.term == sa.bindparam(f"term{each}")
-        some: sa.Select[Any] = sa.select(sa.literal_column("1")).where(wanted).limit(sa.literal_column(str(_COUNTED)))
+        some: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).where(wanted).limit(sa.literal_column(str(_COUNTED)))
+        )
         counts.append(sa.select(sa.func.count()).select_from(some.subquery()).scalar_subquery())
     return sa.select(*counts)
 
