@@ -66,14 +66,17 @@ def update(session: sessions.Session, of: Operations, given: grammar.Given, flag
     entities.refuse_registry(given)
     if given.version is None and given.label is None:
         raise errors.Invalid("Which version? None was given.", hint="Add --version, or --label latest.")
-    operations = of(session)
-    entity = operations.get(given.name, given.version, given.label)
-    before, after = entity.to_dict(status=False), entities.patched(entity, given, flags).to_dict(status=False)
     empty: dict[str, Any] = {"tags": {}, "properties": {}}
-    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    return operations.update(
-        given.name, entity.version, {key: after.get(key, empty.get(key)) for key in keys}
-    )
+
+    def changes(entity: Any) -> dict[str, Any]:
+        before, after = (
+            entity.to_dict(status=False),
+            entities.patched(entity, given, flags).to_dict(status=False),
+        )
+        keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        return {key: after.get(key, empty.get(key)) for key in keys}
+
+    return of(session).change(given.name, given.version or f"@{given.label}", changes)
 
 
 def listing(session: sessions.Session, of: Operations, given: grammar.Given, **filters: Any) -> list[Any]:

@@ -135,7 +135,7 @@ def _environment(given: grammar.Given, folder: Path | None) -> Any:
 def requirement_lines(text: str) -> list[str]:
     """The requirements of a file, without comments. Raises Invalid for options, which name places and not packages."""
     lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.replace("\\\n", " ").splitlines()]
-    kept = [line for line in lines if line]
+    kept = [" ".join(line.split()) for line in lines if line]
     for line in kept:
         if line.startswith("-"):
             raise errors.Invalid(

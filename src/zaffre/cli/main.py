@@ -50,6 +50,9 @@ def run(words: Sequence[str]) -> int:
         root.main(list(words), prog_name="zaffre", standalone_mode=False)
     except errors.ZaffreError as error:
         return _tell(error)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        print(asked.format_message())  # noqa: T201 the help is the result
+        return 0
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
