@@ -30,7 +30,10 @@ def promoted(
         endpoint = store.get_endpoint(uow, key[:2], lock=True)
         if endpoint is not None and endpoint.state != "Deleting":
             service.set_all_traffic(uow, CALLER, endpoint, row.name)
-    event = catalogue.DeploymentReady(endpoint=row.endpoint, deployment=row.name, revision=revision)
+    lock = made_from.get("lock_digest", "")
+    event = catalogue.DeploymentReady(
+        endpoint=row.endpoint, deployment=row.name, revision=revision, environment_lock_digest=lock
+    )
     events.append(uow, CALLER, event, workspace=row.workspace, subject=_subject(row))
     uow.touch(rooms.TOPIC)
 

@@ -44,7 +44,7 @@ class Envoy:
         port: int,
         binary: str = "",
         concurrency: int = 1,
-        patience_s: float = 10.0,
+        patience_s: float = 5.0,
     ) -> None:
         self._runner = runner
         self._folder = folder
@@ -101,7 +101,8 @@ class Envoy:
         coming = [files.cluster(item, str(self._folder)) for item in state.clusters]
         names = {item.name for item in state.clusters}
         leaving = [document for name, document in present.items() if name not in names]
-        new = names - set(present)
+        targets = {target.cluster for endpoint in state.endpoints for target in endpoint.targets}
+        new = targets - set(present)
         self._apply_clusters([*coming, *leaving], taken)
         self._await_healthy(
             {

@@ -89,8 +89,7 @@ def _route(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> fil
 def _retries(*, repeat: bool) -> files.Document:
     """Without `repeat` only what no replica has begun is tried elsewhere.
 
-    Few tries, because a request that kills its replica must not kill them all; many looks for another host, because
-    the one that died has the fewest requests and is the balancer's favourite.
+    Few tries, because a request that kills its replica must not kill them all.
     """
     return {
         "retry_on": "connect-failure,refused-stream" + (",reset" if repeat else ""),
@@ -101,8 +100,8 @@ def _retries(*, repeat: bool) -> files.Document:
                 "typed_config": {"@type": files.TYPE + "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
             }
         ],
-        "host_selection_retry_max_attempts": 32,
-        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.250s"},
+        "host_selection_retry_max_attempts": 5,
+        "retry_back_off": {"base_interval": "0.010s", "max_interval": "0.250s"},
     }  # fmt: skip
 
 
