@@ -54,9 +54,6 @@ def run(words: Sequence[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as asked:
         print(asked.format_message())  # noqa: T201 the help is the result
         return 0
-    except click.exceptions.NoArgsIsHelpError as asked:
-        print(asked.format_message())  # noqa: T201 who names a group alone wants to see what is in it
-        return 0
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
