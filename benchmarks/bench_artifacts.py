@@ -5,6 +5,7 @@ Medians of ROUNDS, each with other bytes; what `cp` needs is measured in between
 made smaller with ZAFFRE_BENCH_MIB.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ MIB = int(os.environ.get("ZAFFRE_BENCH_MIB", "1024"))
 
 
 def main():
+    measure.end_in_order()
     folder = measure.WORK / "artifacts"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -32,7 +34,7 @@ def figures(folder):
     python = measure.peer("mlflow", measure.MLFLOW)
     model = folder / "model.bin"
     copies, ours, theirs, second = [], [], [], 0
-    with zaffre_server(folder / "home") as client, mlflow_server(folder, python) as url:
+    with our_client(folder / "home") as client, mlflow_server(folder, python) as url:
         for number in range(ROUNDS):
             fill(model)
             copies.append(copy(model, folder / "copy.bin"))
@@ -72,23 +74,13 @@ def copy(source, target):
     return time.perf_counter() - began
 
 
-class zaffre_server:  # noqa: N801 # used as a word in a with statement
-    """A server of ours and its SDK client."""
+@contextlib.contextmanager
+def our_client(home):
+    """The SDK's client of a server of ours."""
+    from zaffre import MLClient
 
-    def __init__(self, home):
-        from zaffre.testing import server
-
-        self._server = server.ServerProcess(home)
-
-    def __enter__(self):
-        from zaffre import MLClient
-
-        self._server.start()
-        url, token = self._server.facts()["url"], self._server.token()
-        return MLClient(url=url, token=token, workspace_name="default")
-
-    def __exit__(self, *_):
-        self._server.stop()
+    with measure.zaffre_server(home) as server:
+        yield MLClient(url=server.facts()["url"], token=server.token(), workspace_name="default")
 
 
 def register(client, path, name):
@@ -105,6 +97,7 @@ def kept_bytes(home):
     return sum(file.stat().st_size for file in found)
 
 
+@contextlib.contextmanager
 def mlflow_server(folder, python):
     from zaffre.testing import postgres
 
@@ -114,24 +107,9 @@ def mlflow_server(folder, python):
         "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--serve-artifacts",
         "--artifacts-destination", folder / "mlflow-artifacts",
     ]  # fmt: skip
-    return _with_url(
-        measure.running(
-            command, port=port, log=folder / "mlflow.log", environment=measure.MLFLOW_ENVIRONMENT
-        ),
-        port,
-    )
-
-
-class _with_url:  # noqa: N801 # as above
-    def __init__(self, inner, port):
-        self._inner, self._port = inner, port
-
-    def __enter__(self):
-        self._inner.__enter__()
-        return f"http://127.0.0.1:{self._port}"
-
-    def __exit__(self, *cause):
-        return self._inner.__exit__(*cause)
+    log = folder / "mlflow.log"
+    with measure.running(command, port=port, log=log, environment=measure.MLFLOW_ENVIRONMENT):
+        yield f"http://127.0.0.1:{port}"
 
 
 _LOG = """

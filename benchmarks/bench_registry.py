@@ -40,6 +40,7 @@ def tags_of(number):
 
 
 def main():
+    measure.end_in_order()
     folder = measure.WORK / "registry"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -70,21 +71,10 @@ def prepare(home, url):
 
     digest = hashlib.sha256(b"weights").hexdigest()
     entry = {"path": "model.bin", "size": 7, "digest": digest}
-    with zaffre_server(home, url) as server, server.client() as client:
+    with measure.zaffre_server(home, {"ZAFFRE_DATABASE_URL": url}) as server, server.client() as client:
         client.put(f"/artifacts/blobs/{digest}", content=b"weights").raise_for_status()
         answer = client.post("/workspaces/default/trees", json={"files": [entry]}).raise_for_status()
     return answer.json()["address"] + "/model.bin"
-
-
-@contextlib.contextmanager
-def zaffre_server(home, url):
-    from zaffre.testing import server
-
-    running = server.ServerProcess(home, {"ZAFFRE_DATABASE_URL": url}).start()
-    try:
-        yield running
-    finally:
-        running.stop()
 
 
 def fill_all(urls, addresses):
@@ -137,7 +127,7 @@ def name_of(number):
 
 
 def ours(kind, home, url, address):
-    with zaffre_server(home, url) as server:
+    with measure.zaffre_server(home, {"ZAFFRE_DATABASE_URL": url}) as server:
         address_of = server.facts()["url"], server.token()
         made = creates_per_s(
             address_of,

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -24,6 +25,29 @@ def say(text):
 MLFLOW = "mlflow==3.17.2"
 # Neither telemetry nor the job runner, which takes a minute to start, has a part in what is measured.
 MLFLOW_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def end_in_order():
+    """Let a polite signal unwind, so that no server is left behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+@contextlib.contextmanager
+def zaffre_server(home, environment=None):
+    """A server of ours in a home of its own; its router ends with it."""
+    from zaffre.testing import server
+
+    running_server = server.ServerProcess(home, environment).start()
+    try:
+        yield running_server
+    finally:
+        running_server.stop()
+        subprocess.run(
+            [sys.executable, "-m", "zaffre.server.app", "stop-services"],
+            env={**os.environ, **(environment or {}), "ZAFFRE_HOME": str(home)},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
 
 
 def peer(name, *requirements):
