@@ -139,12 +139,6 @@ class Noun(click.Group):
         return register
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Every verb with its whole first line."""
-        found = [(name, self.commands[name].help or "") for name in self.list_commands(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text.strip().splitlines()[0] if text else "") for name, text in found])
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Each verb with its whole first sentence; click would cut it."""
         records = [(name, _first_line(self.commands[name])) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):

@@ -140,13 +140,12 @@ def _walk(root: Path, inside: Path, rules: ignores.Rules, prefix: str = "") -> I
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
         relative = prefix + entry.name
         place = Path(entry.path)
-        if rules.excludes(relative, folder=False):
+        if rules.excludes(relative, folder=entry.is_dir()):
             continue
         if entry.is_symlink():
             _demand_inside(place, inside)
         if entry.is_dir():
-            if not rules.excludes(relative, folder=True):
-                yield from _walk(place, inside, rules, relative + "/")
+            yield from _walk(place, inside, rules, relative + "/")
         else:
             yield relative, place
 

@@ -38,11 +38,12 @@ class Isolation(NamedTuple):
 
     @classmethod
     def parse(
-        cls, table: Dict[str, Any], own: Iterable[str], readable: Iterable[str], temporary: str
+        cls, table: Dict[str, Any], own: Iterable[Tuple[str, str]], readable: Iterable[str], temporary: str
     ) -> Isolation:
-        """From the spec's JSON, plus the folder's own parts."""
+        """From the spec's JSON, plus the folder's own parts; `own` are pairs of source and target."""
         wanted = [Bind(path, path, True) for path in (*table.get("read_only", ()), *readable)]
-        wanted += [Bind(path, path, False) for path in (*table.get("writable", ()), *own)]
+        wanted += [Bind(path, path, False) for path in table.get("writable", ())]
+        wanted += [Bind(source, target, False) for source, target in own]
         wanted += [Bind(source, target, True) for source, target in table.get("binds", ())]
         unique = {bind.target: bind for bind in wanted}
         return cls(

@@ -25,7 +25,7 @@ import time
 from typing import Any, Dict, Optional
 
 SPEC, STATE, STOP, LOCK, CONTROL = "spec.json", "state.json", "stop", "lock", "control"
-FILES, SCRATCH, LOG, ERROR = "files", "scratch", "log", "shim-error"
+FILES, SCRATCH, LOG, ERROR, SOCKET = "files", "scratch", "log", "shim-error", "s.sock"
 
 # The process environment names the service of every process below a shim, which finds stragglers by it.
 MARKER = "ZAFFRE_SERVICE_FOLDER"

@@ -180,6 +180,8 @@ class Supervisor:
             self._start_attempt(now)
         if self._attempt is None:
             return
+        if self._record.state in ("starting", "running") and not self._forced:
+            self._home.publish()
         if now >= self._kill_at:
             self._kill_at = watch.NEVER
             _signal(self._attempt.leader, signal.SIGKILL)
@@ -212,6 +214,7 @@ class Supervisor:
         self._forced = reason
         self._watch.stop()
         self._log.note("ending the process: " + reason)
+        self._home.withdraw()
         _signal(self._attempt.leader, signal.SIGTERM)
         self._kill_at = now + _KILL_GRACE_S
 
@@ -225,6 +228,7 @@ class Supervisor:
             self._record.set(state="stopped", pid=None)
             return
         self._record.set(state="stopping")
+        self._home.withdraw()
         _signal(self._attempt.leader, signal.SIGTERM)
         self._kill_at = now + drain_s
 

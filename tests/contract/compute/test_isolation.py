@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import signal
+import socket
 import sys
 import textwrap
 from pathlib import Path
@@ -386,3 +387,71 @@ def test_the_service_is_killed_with_its_first_process(runner):
     os.kill(parent, signal.SIGKILL)
     service_runner.await_that(lambda: not service_runner.is_running(pid), "the process ends")
     service_runner.await_that(lambda: runner.status("s").restarts == 1, "it is started again")
+
+
+def test_a_link_in_place_of_its_socket_is_never_followed(runner, place):
+    """The router and the probe are root: a replica must not choose what they connect to."""
+    secret = place / "admin.sock"
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.bind(str(secret))
+        admin.listen()
+        path = runner.paths("probe").socket
+        code = f"""
+        import socket, time
+        try:
+            os.symlink({str(secret)!r}, {str(path)!r})
+            print("linked", flush=True)
+            time.sleep(1.5)
+            os.unlink({str(path)!r})
+        finally:
+            server = socket.socket(socket.AF_UNIX)
+            server.bind({str(path)!r})
+            server.listen()
+            print("bound", flush=True)
+        time.sleep(600)
+        """
+        spec = ports.ServiceSpec(
+            id="probe",
+            argv=(sys.executable, "-u", "-c", PRELUDE + textwrap.dedent(code)),
+            liveness=ports.Probe(period_s=1, timeout_s=1, failure_threshold=30),
+        )
+        runner.start(spec)
+        service_runner.await_that(lambda: "linked" in runner.logs("probe"), "the link")
+        assert not path.is_symlink()
+        service_runner.await_that(path.is_socket, "the socket")
+        assert path.lstat().st_uid == 64321
+        admin.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            admin.accept()
+    runner.kill("probe")
+
+
+def test_a_socket_that_is_replaced_is_found_again(runner):
+    path = runner.paths("probe").socket
+    code = f"""
+    import socket, time
+    for number in range(2):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind({str(path)!r} if number == 0 else {str(path) + ".new"!r})
+        server.listen()
+        if number:
+            os.replace({str(path) + ".new"!r}, {str(path)!r})
+        time.sleep(0 if number else 0.5)
+    while True:
+        can(lambda: server.accept()[0].sendall(b"the second"))
+    """
+    runner.start(
+        ports.ServiceSpec(id="probe", argv=(sys.executable, "-u", "-c", PRELUDE + textwrap.dedent(code)))
+    )
+    service_runner.await_that(lambda: _says(path) == b"the second", "the second socket")
+    runner.kill("probe")
+
+
+def _says(path):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(0.2)
+        try:
+            client.connect(str(path))
+            return client.recv(100)
+        except OSError:
+            return b""

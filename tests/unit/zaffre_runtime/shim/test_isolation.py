@@ -58,7 +58,7 @@ def test_an_own_folder_wins_over_the_same_path_read_only():
         "writable": ["/x"],
         "binds": [["/m", "/t"]],
     }
-    parsed = isolation.Isolation.parse(table, ["/own"], ["/files"], "/tmp")
+    parsed = isolation.Isolation.parse(table, [("/own", "/own")], ["/files"], "/tmp")
     assert {bind.target: bind.read_only for bind in parsed.binds} == {
         "/x": False, "/files": True, "/own": False, "/t": True,
     }  # fmt: skip

@@ -142,7 +142,7 @@ class LocalServiceRunner:
         """See the port."""
         folder = self._folder(service_id)
         return ports.ServicePaths(
-            socket=self._runtime / folder.name / "s.sock",
+            socket=self._runtime / folder.name / records.SOCKET,
             files=folder / records.FILES,
             scratch=folder / records.SCRATCH,
             log=folder / records.LOG,

@@ -97,6 +97,13 @@ def settled(uow: db.UnitOfWork, key: store.Key, etag: str) -> None:
             store.update_deployment(uow, (*key, item.name), {"operation": None})
 
 
+def blocked(uow: db.UnitOfWork, key: store.Key, etag: str, why: str) -> None:
+    """The router does not do yet what the endpoint asks for; whoever looks is told why."""
+    row = store.get_endpoint(uow, key, lock=True)
+    if row is not None and row.etag == etag:
+        store.update_endpoint(uow, key, {"reason": why})
+
+
 def emptied(uow: db.UnitOfWork, key: store.Key) -> None:
     """An endpoint that was to be deleted has no deployment left."""
     row = store.get_endpoint(uow, key, lock=True)

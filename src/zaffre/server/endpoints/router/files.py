@@ -201,7 +201,7 @@ def _connection_manager(place: Place) -> Document:
         "server_header_transformation": "PASS_THROUGH",
         "request_headers_timeout": "30s",
         "max_request_headers_kb": 60,
-        "stream_idle_timeout": "0s",
+        "request_timeout": "300s",
     }  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from zaffre.server.endpoints.router import files, replies, wanted
 
+_STALLED_S = 5.0
+
 
 def document(state: wanted.Wanted) -> files.Document:
     """The RDS document: paths, host names, keys, split, mirror. It holds keys, so its file is the owner's alone."""
@@ -81,6 +83,8 @@ def _route(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> fil
         "cluster": target.cluster,
         "prefix_rewrite": "/",
         "timeout": files.seconds(target.timeout_ms / 1000),
+        # A client that stops in the middle of its body must not hold one of the deployment's places for long.
+        "idle_timeout": files.seconds(target.timeout_ms / 1000 + _STALLED_S),
         "retry_policy": _retries(repeat=target.retry),
         "request_mirror_policies": list(mirrors),
     }
