@@ -34,7 +34,12 @@ class User:
         dropped = ("ZAFFRE_", "PYTHONDONTWRITEBYTECODE")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
         kept["PATH"] = f"{Path(ZAFFRE).parent}:{kept['PATH']}"
-        self.environment = {**kept, "ZAFFRE_HOME": str(home), "MLFLOW_DISABLE_TELEMETRY": "true", **(settings or {})}
+        self.environment = {
+            **kept,
+            "ZAFFRE_HOME": str(home),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            **(settings or {}),
+        }
         self.folder = folder
         folder.mkdir(exist_ok=True)
 

@@ -37,7 +37,10 @@ def test_the_model_folder_keeps_its_name(blue):
 
 
 def test_a_failed_start_is_said_once_with_its_cause_and_the_old_one_serves(blue):
-    blue.write("broken/score.py", "def init():\n    raise RuntimeError('no weights here')\n\ndef run(data):\n    return 1\n")
+    blue.write(
+        "broken/score.py",
+        "def init():\n    raise RuntimeError('no weights here')\n\ndef run(data):\n    return 1\n",
+    )
     line = "az ml online-deployment update -n blue -e my-endpoint --set code_configuration.code=broken"
     said = blue.error(line, 2)
     assert said.count("did not become ready") == 1
@@ -46,7 +49,10 @@ def test_a_failed_start_is_said_once_with_its_cause_and_the_old_one_serves(blue)
     assert (state["provisioning_state"], state["service_state"]) == ("Failed", "Healthy")
     assert blue.post("my-endpoint", json.dumps({"data": 2})).json()["got"] == 2
     blue("az ml online-deployment rollback -n blue -e my-endpoint --reason 'it failed'")
-    assert blue.out("az ml online-deployment show -n blue -e my-endpoint --query provisioning_state -o tsv") == "Succeeded"
+    assert (
+        blue.out("az ml online-deployment show -n blue -e my-endpoint --query provisioning_state -o tsv")
+        == "Succeeded"
+    )
 
 
 def test_a_script_without_run_is_named(blue):
@@ -59,7 +65,9 @@ def test_a_script_without_run_is_named(blue):
 
 
 def test_a_container_of_its_own_says_that_it_needs_an_engine(blue):
-    blue.write("byoc.yml", """
+    blue.write(
+        "byoc.yml",
+        """
         name: byoc
         endpoint_name: my-endpoint
         environment:
@@ -70,7 +78,8 @@ def test_a_container_of_its_own_says_that_it_needs_an_engine(blue):
             scoring_route: {port: 8501, path: /v1:predict}
         instance_type: Standard_DS3_v2
         instance_count: 1
-    """)
+    """,
+    )
     assert "needs a container engine" in blue.error("az ml online-deployment create -f byoc.yml", 6)
 
 
@@ -89,4 +98,6 @@ def test_shares_that_cannot_be(blue, words, code, said):
 
 
 def test_what_takes_traffic_stays(blue):
-    assert "has 100 % of the traffic" in blue.error("az ml online-deployment delete -n blue -e my-endpoint -y", 5)
+    assert "has 100 % of the traffic" in blue.error(
+        "az ml online-deployment delete -n blue -e my-endpoint -y", 5
+    )

@@ -21,7 +21,9 @@ def test_help_says_each_verb_in_a_whole_sentence(user):
 def test_errors_name_the_flag_that_was_typed(user):
     said = user.error("zaffre model create --name 'bad name!' --path model", 2)
     assert "ERROR: --name: 'bad name!' is not a valid model name." in said
-    assert "ERROR: --type: must be 'custom_model'" in user.error("zaffre model create -n x -p model -t tritonmodel", 2)
+    assert "ERROR: --type: must be 'custom_model'" in user.error(
+        "zaffre model create -n x -p model -t tritonmodel", 2
+    )
     assert "--name is required.\nGive the flags, or a file" in user.error("zaffre model create", 2)
     said = user.error("zaffre model create -n x -p nowhere", 4)
     assert "there is no file or folder" in said and "nowhere" in said
@@ -38,7 +40,9 @@ def test_plain_requirements_make_an_environment(user):
     user.write("requirements.txt", "tabulate==0.9.0  # pinned\n")
     made = user.json("zaffre environment create -n plain --requirements requirements.txt")
     assert made["zaffre"]["requirements"] == ["tabulate==0.9.0"]
-    assert "no.txt cannot be read" in user.error("zaffre environment create -n plain --requirements no.txt", 4)
+    assert "no.txt cannot be read" in user.error(
+        "zaffre environment create -n plain --requirements no.txt", 4
+    )
 
 
 def test_every_format_on_a_pipe(user):
