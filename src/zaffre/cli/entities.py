@@ -84,9 +84,11 @@ def requirement_lines(file: Path) -> list[str]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise errors.NotFound(f"{file} cannot be read: {error.strerror}.", hint="Correct the path.") from error
+        raise errors.NotFound(
+            f"{file} cannot be read: {error.strerror}.", hint="Correct the path."
+        ) from error
     lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.replace("\\\n", " ").splitlines()]
-    kept = [line for line in lines if line]
+    kept = [" ".join(line.split()) for line in lines if line]
     for line in kept:
         if line.startswith("-"):
             raise errors.Invalid(

@@ -74,7 +74,9 @@ def _yaml(body: Any) -> str:
     import yaml
 
     unordered = json.loads(json.dumps(body))
-    return str(yaml.safe_dump(unordered, sort_keys=False, allow_unicode=True, default_flow_style=False))
+    return str(
+        yaml.safe_dump(unordered, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10**6)
+    )
 
 
 def tsv(body: Any) -> str:

@@ -51,7 +51,8 @@ def collect(path: Path, *, what: str, ignoring: Sequence[str] = ()) -> tuple[str
     root = Path(os.path.abspath(path))  # noqa: PTH100 resolve() would lose the name of a link
     if not root.exists():
         raise errors.NotFound(
-            f"{what}: there is no file or folder {path}.", hint="Correct the path; in a file, it is relative to that file."
+            f"{what}: there is no file or folder {path}.",
+            hint="Correct the path; in a file, it is relative to that file.",
         )
     name = manifests.check_name(root.resolve().name if not root.name else root.name)
     if root.is_file():

@@ -78,7 +78,7 @@ class House:
         with self.database.write() as uow:
             artifacts.begin_upload(uow, CALLER, digest)
         upload = uploads.Upload(
-            self.artifacts.incoming, CALLER.name, digest, offset=0, total=len(content), limit=1 << 30
+            self.artifacts.incoming, CALLER.identity, digest, offset=0, total=len(content), limit=1 << 30
         )
         upload.write([content])
         artifacts.finish_upload(self.database, CALLER, self.artifacts, upload)

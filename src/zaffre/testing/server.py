@@ -34,6 +34,7 @@ class ServerProcess:
         """Start the server and wait until it answers. Raises AssertionError with what it said when it ends."""
         source = str(Path(version.__file__).parents[2])
         environment = {**os.environ, **self.environment, "ZAFFRE_HOME": str(self.home), "PYTHONPATH": source}
+        environment.setdefault("PYTHONFAULTHANDLER", "1")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "zaffre.server.app"], env=environment, stderr=subprocess.PIPE, text=True
         )
@@ -42,7 +43,9 @@ class ServerProcess:
             if self._process.poll() is not None:
                 raise AssertionError(f"the server ended: {self._said()}")
             if time.monotonic() > end:
-                raise AssertionError("the server did not come up in time")
+                self._process.send_signal(signal.SIGABRT)  # faulthandler says where it hung
+                self._process.wait(10)
+                raise AssertionError(f"the server did not come up in time: {self._said()}")
             time.sleep(0.02)
         return self
 

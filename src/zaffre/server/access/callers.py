@@ -17,6 +17,9 @@ ROLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What each role may do, as patterns over permissions."""
 
+SYSTEM = "system:"
+"""How the names of the server's own callers begin."""
+
 _NOT_BY_READING = frozenset({"tokens/read", "server/read", "audit/read"})
 """Permissions that no `*/read` gives: they show the whole server."""
 
@@ -39,10 +42,15 @@ class Caller:
     reason: str = ""
     request_id: str = ""
 
+    @property
+    def identity(self) -> str:
+        """Who owns what the caller brings: two tokens may bear one name, and are two callers all the same."""
+        return self.token_id or self.name
+
 
 def system(name: str) -> Caller:
     """A named caller for workers: may do everything, and the audit shows which worker it was."""
-    return Caller(name=f"system:{name}", grants=(Grant("admin"),))
+    return Caller(name=f"{SYSTEM}{name}", grants=(Grant("admin"),))
 
 
 def allowed(caller: Caller, permission: str, resource: str) -> bool:

@@ -30,6 +30,10 @@ def create(
 ) -> tuple[str, dict[str, Any]]:
     """Make a token; returns it (the only time it can be seen) and its record. Raises Invalid for an unknown role."""
     callers.require(caller, "tokens/write", "server")
+    if name.startswith(callers.SYSTEM):
+        raise errors.Invalid(
+            f"A token cannot be called {name!r}: names with {callers.SYSTEM!r} are those of the server's own workers."
+        )
     for grant in grants:
         if grant.role not in callers.ROLES:
             raise errors.Invalid(

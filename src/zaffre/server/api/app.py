@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import fastapi
 from fastapi import responses
 
-from zaffre.server.api import auth, context, problems
+from zaffre.server.api import auth, context, gate, problems
 
 PREFIX = "/api/v1"
 
@@ -22,6 +22,7 @@ def build(parts: context.Context, routers: Sequence[fastapi.APIRouter], *, versi
     )
     app.state.context = parts
     problems.install(app)
+    app.add_middleware(gate.Gate, is_known=auth.is_known)
     app.add_api_route(
         "/healthz", _healthy, methods=["GET"], tags=["server"], summary="Whether the server answers"
     )

@@ -105,7 +105,7 @@ def collect(
     caller: auth.CallerDep,
     parts: context.Deps,
     dry_run: bool = True,
-    grace_s: Annotated[float, fastapi.Query(ge=0)] = collection.GRACE_S,
+    grace_s: Annotated[float, fastapi.Query(ge=0, le=1e9)] = collection.GRACE_S,
 ) -> collection.Report:
     """Remove what nothing refers to; a dry run (the default) only lists it."""
     return collection.collect(parts.database, caller, parts.blobs, grace_s=grace_s, dry_run=dry_run)
@@ -118,7 +118,7 @@ def _begin(
         service.begin_upload(uow, caller, digest)
     return uploads.Upload(
         parts.blobs.incoming,
-        caller.name,
+        caller.identity,
         digest,
         offset=offset,
         total=total,

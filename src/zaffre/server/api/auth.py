@@ -26,8 +26,28 @@ def request_id(request: fastapi.Request) -> str:
     return known
 
 
+async def is_known(request: fastapi.Request) -> bool:
+    """Whether the request carries a valid token, asked before its body is read."""
+    parts = await context.get(request)
+    try:
+        await _owner(request, parts)
+    except errors.Unauthenticated:
+        return False
+    return True
+
+
 async def caller(request: fastapi.Request, parts: context.Deps) -> callers.Caller:
     """Whoever makes this request. Raises Unauthenticated without a valid token."""
+    known = await _owner(request, parts)
+    reason = urllib.parse.unquote(request.headers.get("x-zaffre-reason", ""))
+    if len(reason) > REASON_LIMIT:
+        raise errors.Invalid(f"The reason is longer than {REASON_LIMIT} characters.")
+    if "\0" in reason:
+        raise errors.Invalid("The reason holds the character NUL.")
+    return callers.Caller(known.name, known.grants, known.token_id, reason, request_id(request))
+
+
+async def _owner(request: fastapi.Request, parts: context.Context) -> callers.Caller:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
         raise errors.Unauthenticated(
@@ -38,10 +58,7 @@ async def caller(request: fastapi.Request, parts: context.Deps) -> callers.Calle
     known = parts.authenticator.known(token)
     if known is None:
         known = await concurrency.run_in_threadpool(parts.authenticator.look_up, token)
-    reason = urllib.parse.unquote(request.headers.get("x-zaffre-reason", ""))
-    if len(reason) > REASON_LIMIT:
-        raise errors.Invalid(f"The reason is longer than {REASON_LIMIT} characters.")
-    return callers.Caller(known.name, known.grants, known.token_id, reason, request_id(request))
+    return known
 
 
 CallerDep = Annotated[callers.Caller, fastapi.Depends(caller)]

@@ -27,7 +27,7 @@ class TokenBody(pydantic.BaseModel):
 
     name: str = pydantic.Field(min_length=1, max_length=200)
     grants: list[GrantBody] = pydantic.Field(min_length=1, max_length=100)
-    lifetime_s: float | None = pydantic.Field(default=None, gt=0)
+    lifetime_s: float | None = pydantic.Field(default=None, gt=0, le=1e10)
 
 
 @router.post("/tokens", status_code=201)

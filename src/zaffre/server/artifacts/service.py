@@ -61,7 +61,7 @@ def missing(uow: db.UnitOfWork, caller: callers.Caller, room: Room, digests: Seq
     there = _visible(uow, caller, wanted)
     _touch(uow, list(there))
     return [
-        Missing(digest, room.incoming.received(caller.name, digest))
+        Missing(digest, room.incoming.received(caller.identity, digest))
         for digest in wanted
         if digest not in there
     ]
@@ -81,7 +81,9 @@ def finish_upload(database: db.Database, caller: callers.Caller, room: Room, upl
     finally:
         upload.pause()
     with database.write() as uow:
-        if not store.mark_stored(uow, upload.digest, size=upload.size, owner=caller.name, now=clock.now()):
+        if not store.mark_stored(
+            uow, upload.digest, size=upload.size, owner=caller.identity, now=clock.now()
+        ):
             raise errors.Conflict(
                 f"The upload of {upload.digest} took longer than collection waits.", hint="Upload it again."
             )
@@ -90,7 +92,7 @@ def finish_upload(database: db.Database, caller: callers.Caller, room: Room, upl
 def blob_size(uow: db.UnitOfWork, caller: callers.Caller, digest: str) -> int:
     """The size of a blob that the caller may read. Raises NotFound, also for what others alone can see."""
     there = store.visible_blobs(
-        uow, [digest], owner=caller.name, workspaces=_workspaces(caller, "artifacts/read")
+        uow, [digest], owner=caller.identity, workspaces=_workspaces(caller, "artifacts/read")
     )
     if digest not in there:
         raise errors.NotFound(f"There is no content {digest} that {caller.name} can read.")
@@ -169,7 +171,7 @@ def _visible(uow: db.UnitOfWork, caller: callers.Caller, digests: Sequence[str])
     there: dict[str, int] = {}
     for at in range(0, len(digests), _BATCH):
         batch = digests[at : at + _BATCH]
-        there.update(store.visible_blobs(uow, batch, owner=caller.name, workspaces=workspaces))
+        there.update(store.visible_blobs(uow, batch, owner=caller.identity, workspaces=workspaces))
     return there
 
 

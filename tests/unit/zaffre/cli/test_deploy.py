@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaffre.cli import deploy, token
+from zaffre.cli import deploy, entities, token
 from zaffre.core import errors, names
 
 
@@ -41,15 +41,19 @@ def test_a_name_that_cannot_be_made_is_asked_for():
     assert "--name" in caught.value.hint
 
 
-def test_requirements_are_read_without_comments():
-    text = "# all\nnumpy==2.0 # pinned\n\nscikit-learn>=1 ; python_version > '3.9'\nx \\\n  ==1\n"
-    assert deploy.requirement_lines(text) == [
+def test_requirements_are_read_without_comments(tmp_path):
+    file = tmp_path / "requirements.txt"
+    file.write_text("# all\nnumpy==2.0 # pinned\n\nscikit-learn>=1 ; python_version > '3.9'\nx \\\n  ==1\n")
+    assert entities.requirement_lines(file) == [
         "numpy==2.0",
         "scikit-learn>=1 ; python_version > '3.9'",
         "x ==1",
     ]
+    file.write_text("-r other.txt")
     with pytest.raises(errors.Invalid, match="option"):
-        deploy.requirement_lines("-r other.txt")
+        entities.requirement_lines(file)
+    with pytest.raises(errors.NotFound, match="absent"):
+        entities.requirement_lines(tmp_path / "absent.txt")
 
 
 @pytest.mark.parametrize(

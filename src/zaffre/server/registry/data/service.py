@@ -40,6 +40,7 @@ def register(
     mine = shelf(workspace)
     if not data.name:
         raise errors.Invalid("A data asset needs a name.", hint="Add `name:` to the file, or give --name.")
+    callers.require(caller, "data/write", mine.resource(data.name or ""))  # before anything is looked up
     found = content.find(uow, mine, data.path)
     _demand(data, found)
     draft = nouns.Draft(

@@ -68,6 +68,7 @@ def clone(
 ) -> nouns.Version:
     """A new environment with the definition and the lock of `source` (name, version or `@label`)."""
     mine = shelf(workspace)
+    callers.require(caller, "environments/write", mine.resource(name))
     old = service.get(uow, caller, mine, *source)
     draft = nouns.Draft(
         name=name,

@@ -50,6 +50,7 @@ def register(
 ) -> tuple[nouns.Version, bool]:
     """As `create`; says also whether the version is new. With the artifacts' room, flavours are read from MLmodel."""
     mine = shelf(workspace)
+    callers.require(caller, "models/write", mine.resource(model.name or ""))  # before anything is looked up
     found = content.find(uow, mine, model.path)
     _demand(model, found)
     draft = nouns.Draft(

@@ -227,7 +227,7 @@ def _belongs(row: Any, shelf: nouns.Shelf, tags: Sequence[tuple[str, str]]) -> b
 def _before(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
         raise errors.Invalid("The cursor is not one that a page gave.", hint="Start again without it.")
     return int(cursor)
 
