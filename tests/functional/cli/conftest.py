@@ -83,4 +83,6 @@ def fresh(tmp_path):
     """The command line with a home of its own and no server yet; whatever was started is stopped."""
     shell = Shell(tmp_path / "home")
     yield shell
-    subprocess.run([ZAFFRE, "server", "stop"], env=shell.environment, capture_output=True, timeout=60)
+    everything = ["--all"] if any(shell.home.glob("services/*")) else []
+    words = [ZAFFRE, "server", "stop", *everything]
+    subprocess.run(words, env=shell.environment, capture_output=True, timeout=120)
