@@ -60,7 +60,8 @@ def test_a_script_without_run_is_named(blue):
     line = "az ml online-deployment create -n lacking -e my-endpoint -f blue.YAML --set code_configuration.code=lacking"
     assert "score.py has no run() function" in blue.error(line, 2).splitlines()[-2]
     said = blue.error("az ml online-endpoint update -n my-endpoint --traffic 'blue=90 lacking=10'", 5)
-    assert "'lacking' of endpoints/my-endpoint does not serve" in said and "why it failed" in said
+    assert "'lacking' of endpoints/my-endpoint does not serve" in said
+    assert "why it failed" in said
     blue("az ml online-deployment delete -n lacking -e my-endpoint -y")
 
 

@@ -26,7 +26,8 @@ def test_errors_name_the_flag_that_was_typed(user):
     )
     assert "--name is required.\nGive the flags, or a file" in user.error("zaffre model create", 2)
     said = user.error("zaffre model create -n x -p nowhere", 4)
-    assert "there is no file or folder" in said and "nowhere" in said
+    assert "there is no file or folder" in said
+    assert "nowhere" in said
 
 
 def test_a_property_cannot_be_taken_away(user):
