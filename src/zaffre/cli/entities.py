@@ -20,7 +20,8 @@ def load(kind: str, given: grammar.Given, flags: Mapping[str, Any]) -> Any:
     """The entity of `--file` (or of nothing), with `--set` and then the flags laid over it. Raises Invalid."""
     from zaffre.contracts import files
 
-    if given.file is not None and not Path(given.file).is_file():
+    # A pipe is as good as a file: `-f /dev/stdin`, `-f <(...)`.
+    if given.file is not None and (not Path(given.file).exists() or Path(given.file).is_dir()):
         raise errors.NotFound(f"There is no file {given.file}.", hint="Correct --file.")
     overrides: list[Any] = [*getattr(given, "set", ())]
     overrides += [{key: value} for key, value in flags.items() if value is not None and value != {}]

@@ -40,7 +40,7 @@ class User:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             **(settings or {}),
         }
-        self.folder = folder
+        self.home, self.folder = home, folder
         folder.mkdir(exist_ok=True)
 
     def write(self, name, text):

@@ -62,3 +62,10 @@ def test_versions_count_up_without_gaps_under_concurrent_registration(user):
     line = "zaffre model create -n counted -p model --query version -o tsv --only-show-errors"
     versions = user.out(f"for i in 1 2 3 4; do {line} & done; wait").split()
     assert sorted(versions) == ["1", "2", "3", "4"]
+
+
+def test_a_file_may_come_through_a_pipe(user):
+    line = "printf 'name: piped\\npath: %s/model\\n' \"$PWD\" | zaffre model create -f /dev/stdin --query name -o tsv"
+    assert user.out(line) == "piped"
+    assert user.out(line.replace("| ", "> file.yml; ").replace("/dev/stdin", "<(cat file.yml)")) == "piped"
+    assert "There is no file model." in user.error("zaffre model create -f model", 4)

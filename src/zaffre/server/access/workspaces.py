@@ -96,7 +96,9 @@ def delete(uow: db.UnitOfWork, caller: callers.Caller, name: str, occupants: Seq
     if inside:
         shown = ", ".join(inside[:5]) + (", ..." if len(inside) > 5 else "")
         raise errors.InUse(
-            f"Workspace {name} is not empty: {shown}.", hint="Delete these first.", occupants=inside[:100]
+            f"Workspace {name} is not empty: {shown}.",
+            hint="Delete these first; data and whatever is to be kept can be archived.",
+            occupants=inside[:100],
         )
     store.delete_workspace(uow, name)
     event = catalogue.WorkspaceDeleted(name=name)

@@ -30,6 +30,7 @@ from zaffre.server.artifacts import backends, uploads
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.db import schema
 from zaffre.server.endpoints.online import service as online_endpoints
+from zaffre.server.registry.versioning import service as versioning
 from zaffre.server.workers import loop, relay
 
 ROUTERS = (
@@ -103,7 +104,7 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         authenticator=authentication.Authenticator(database),
         blobs=blobs,
         online=serving.face,
-        occupants=(online_endpoints.occupants,),
+        occupants=(online_endpoints.occupants, versioning.occupants),
     )
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
     return Parts(

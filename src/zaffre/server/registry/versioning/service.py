@@ -12,7 +12,7 @@ from typing import Any
 
 from zaffre.core import clock, errors, names
 from zaffre.server import db, events
-from zaffre.server.access import callers
+from zaffre.server.access import callers, workspaces
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.registry.versioning import nouns, searching, store, uses
 
@@ -59,6 +59,8 @@ def search(
     if not 1 <= query.limit <= MAX_LIMIT:
         raise errors.Invalid(f"limit must be between 1 and {MAX_LIMIT}, not {query.limit}.")
     rows = searching.search(uow, shelf.workspace, shelf.kind, query, before=_before(query.cursor))
+    if not rows:
+        workspaces.exists(uow, shelf.workspace)
     page = rows[: query.limit]
     labels = store.labels(uow, [row.id for row in page])
     found = [shape(row, labels.get(row.id, [])) for row in page if _belongs(row, shelf, query.tags)]
@@ -78,6 +80,11 @@ def delete(
     for row in doomed:
         _delete_version(uow, caller, shelf, row)
     store.settle_newest(uow, asset.id)
+
+
+def occupants(uow: db.UnitOfWork, workspace: str) -> list[str]:
+    """What keeps a workspace from being deleted; `access.workspaces.Occupants`. Archived things do not."""
+    return [f"{row.kind}/{row.name}" for row in store.listed_assets(uow, workspace, limit=100)]
 
 
 def find(uow: db.UnitOfWork, shelf: nouns.Shelf, name: str, version: str) -> Any:
@@ -240,6 +247,7 @@ def locked(uow: db.UnitOfWork, shelf: nouns.Shelf, name: str) -> Any:
 
 
 def _absent(uow: db.UnitOfWork, shelf: nouns.Shelf, name: str, version: str) -> errors.NotFound:
+    workspaces.exists(uow, shelf.workspace)
     asset = store.asset(uow, shelf.workspace, shelf.kind, name)
     if asset is None or asset.latest_version is None:
         hint = f"`zaffre {shelf.word} list` shows what there is."

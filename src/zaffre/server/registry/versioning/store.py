@@ -217,6 +217,13 @@ def asset(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> sa.Row[An
     return uow.connection.execute(sa.select(assets).where(mine)).first()
 
 
+def listed_assets(uow: db.UnitOfWork, workspace: str, *, limit: int) -> list[sa.Row[Any]]:
+    """Names that lists show, with their kind, of a whole workspace."""
+    wanted = (assets.c.workspace == workspace) & assets.c.latest_id.is_not(None) & ~assets.c.archived
+    query = sa.select(assets.c.kind, assets.c.name).where(wanted).order_by(assets.c.kind, assets.c.name)
+    return list(uow.connection.execute(query.limit(limit)))
+
+
 def set_asset(uow: db.UnitOfWork, asset_id: int, values: dict[str, Any]) -> None:
     uow.connection.execute(assets.update().where(assets.c.id == asset_id).values(**values))
 
