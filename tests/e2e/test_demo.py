@@ -20,7 +20,7 @@ def test_the_demo_tells_its_story_without_a_failed_request():
     assert total, done.stdout[-4000:]
     assert int(total[1]) > 3000
     assert int(total[2]) == 0
-    assert "endpoints/diabetes/deployments/blue" in done.stderr, (
+    assert "endpoints/tumours/deployments/blue" in done.stderr, (
         "the refused deletion names who uses the model"
     )
     half = re.search(r"^50 % to green +\d+ +0 +(\d+) +(\d+)", done.stdout, re.MULTILINE)

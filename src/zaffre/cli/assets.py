@@ -20,7 +20,7 @@ def _hang_reading(noun: grammar.Noun, what: str, operations: Operations) -> None
         entities.refuse_registry(given)
         return operations(session).get(given.name, given.version, given.label)
 
-    show.__doc__ = f"Show one version of a {what}; the latest unless a version or label is given."
+    show.__doc__ = f"Show one version of {_a(what)}; the latest unless a version or label is given."
     noun.verb("show", options.name(what, required=True), options.version(), options.LABEL, options.REGISTRY)(
         show
     )
@@ -43,9 +43,9 @@ def _hang_archiving(noun: grammar.Noun, what: str, operations: Operations) -> No
     def share(session: sessions.Session, given: grammar.Given) -> None:
         operations(session).share(given.name, given.version)
 
-    archive.__doc__ = f"Hide a {what}, or one version of it, from lists; nothing is lost."
+    archive.__doc__ = f"Hide {_a(what)}, or one version of it, from lists; nothing is lost."
     restore.__doc__ = f"Bring an archived {what}, or one version of it, back."
-    delete.__doc__ = f"Delete one version of a {what}; refused, naming them, while deployments use it."
+    delete.__doc__ = f"Delete one version of {_a(what)}; refused, naming them, while deployments use it."
     share.__doc__ = "Not part of Zaffre yet: share with a registry."
     noun.verb("archive", *params, changes=True)(archive)
     noun.verb("restore", *params, changes=True)(restore)
@@ -66,14 +66,17 @@ def update(session: sessions.Session, of: Operations, given: grammar.Given, flag
     entities.refuse_registry(given)
     if given.version is None and given.label is None:
         raise errors.Invalid("Which version? None was given.", hint="Add --version, or --label latest.")
-    operations = of(session)
-    entity = operations.get(given.name, given.version, given.label)
-    before, after = entity.to_dict(status=False), entities.patched(entity, given, flags).to_dict(status=False)
     empty: dict[str, Any] = {"tags": {}, "properties": {}}
-    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    return operations.update(
-        given.name, entity.version, {key: after.get(key, empty.get(key)) for key in keys}
-    )
+
+    def changes(entity: Any) -> dict[str, Any]:
+        before, after = (
+            entity.to_dict(status=False),
+            entities.patched(entity, given, flags).to_dict(status=False),
+        )
+        keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        return {key: after.get(key, empty.get(key)) for key in keys}
+
+    return of(session).change(given.name, given.version or f"@{given.label}", changes)
 
 
 def listing(session: sessions.Session, of: Operations, given: grammar.Given, **filters: Any) -> list[Any]:
@@ -107,3 +110,7 @@ def _moment(given: grammar.Given, name: str) -> str | None:
             f"--{name.replace('_', '-')}: {text!r} is not a moment.",
             hint="Write 2026-11-20 or 2026-11-20T08:00.",
         ) from None
+
+
+def _a(what: str) -> str:
+    return f"an {what}" if what[:1] in "aeiou" else f"a {what}"

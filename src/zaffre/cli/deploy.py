@@ -127,22 +127,9 @@ def _environment(given: grammar.Given, folder: Path | None) -> Any:
         if (folder / name).is_file():
             return environment.Environment(conda_file=str((folder / name).absolute()))
     if (folder / REQUIREMENTS).is_file():
-        lines = requirement_lines((folder / REQUIREMENTS).read_text(encoding="utf-8-sig"))
+        lines = entities.requirement_lines(folder / REQUIREMENTS)
         return environment.Environment(zaffre=environment.EnvironmentExtension(requirements=lines))
     return None
-
-
-def requirement_lines(text: str) -> list[str]:
-    """The requirements of a file, without comments. Raises Invalid for options, which name places and not packages."""
-    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.replace("\\\n", " ").splitlines()]
-    kept = [line for line in lines if line]
-    for line in kept:
-        if line.startswith("-"):
-            raise errors.Invalid(
-                f"{REQUIREMENTS}: {line!r} is an option, not a requirement.",
-                hint="Register an environment instead.",
-            )
-    return kept
 
 
 def asset_name_of(path: Path) -> str:

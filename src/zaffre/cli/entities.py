@@ -1,5 +1,6 @@
 """From a file and flags to an entity, and from an entity to what `show` prints. Called by the verbs of every noun."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,28 @@ def load(kind: str, given: grammar.Given, flags: Mapping[str, Any]) -> Any:
         raise errors.NotFound(f"There is no file {given.file}.", hint="Correct --file.")
     overrides: list[Any] = [*getattr(given, "set", ())]
     overrides += [{key: value} for key, value in flags.items() if value is not None and value != {}]
-    return files.load_yaml(given.file, kind, params_override=overrides)
+    try:
+        return files.load_yaml(given.file, kind, params_override=overrides)
+    except errors.Invalid as error:
+        raise _by_flags(error, given, flags) from error
+
+
+def _by_flags(error: errors.Invalid, given: grammar.Given, flags: Mapping[str, Any]) -> errors.Invalid:
+    """The same error in the words that were typed: flags, where there is no file."""
+    detail, hint = error.detail, error.hint
+    for key in flags:
+        detail = detail.replace(f"--set {key}:", f"{_flag(key)}:")
+    if given.file is None and detail.endswith("is required."):
+        key = detail.partition(":")[0]
+        detail = f"{_flag(key)} is required." if key in flags else detail
+        hint = hint or "Give the flags, or a file: --file."
+    return errors.Invalid(detail, hint=hint)
+
+
+def _flag(key: str) -> str:
+    return {"build.path": "--build-context", "build.dockerfile_path": "--dockerfile-path"}.get(
+        key, f"--{key.replace('_', '-')}"
+    )
 
 
 def path_flag(text: str | None) -> str | None:
@@ -43,12 +65,37 @@ def patched(entity: Any, given: grammar.Given, flags: Mapping[str, Any]) -> Any:
         body, set_=given.set, add=given.add, remove=given.remove, force_string=given.force_string
     )
     changed.update({key: value for key, value in flags.items() if value is not None})
+    gone = sorted(set(body.get("properties") or ()) - set(changed.get("properties") or ()))
+    if gone and "version" in body:
+        raise errors.Conflict(
+            f"Property {gone[0]!r} of {body.get('name')}:{body['version']} stays: properties can only be added.",
+            hint="Use tags for what comes and goes.",
+        )
     if changed == body:
         raise errors.Invalid("Nothing would change.", hint="Give --set key=value, or another change.")
     for key in ("name", "version", "endpoint_name"):
         if changed.get(key) != body.get(key):
             raise errors.Invalid(f"{key!r} cannot be changed.", hint="Create another one instead.")
     return type(entity).from_body(changed)
+
+
+def requirement_lines(file: Path) -> list[str]:
+    """The requirements of a file, without comments. Raises Invalid for options, which name places and not packages."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise errors.NotFound(
+            f"{file} cannot be read: {error.strerror}.", hint="Correct the path."
+        ) from error
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.replace("\\\n", " ").splitlines()]
+    kept = [" ".join(line.split()) for line in lines if line]
+    for line in kept:
+        if line.startswith("-"):
+            raise errors.Invalid(
+                f"{file.name}: {line!r} is an option, not a requirement.",
+                hint="List the packages themselves, or use a conda file.",
+            )
+    return kept
 
 
 def view(given: grammar.Given) -> str:

@@ -1,5 +1,6 @@
 """`zaffre environment`."""
 
+from pathlib import Path
 from typing import Any
 
 from zaffre.cli import arguments, assets, entities, grammar, options, sessions
@@ -21,6 +22,7 @@ assets.hang(noun, "environment", _operations)
     options.name("environment"),
     options.version(),
     grammar.option("--conda-file", "-c", help="Conda file with the packages."),
+    grammar.option("--requirements", help="File of plain requirements, one a line, instead of a conda file."),
     grammar.option("--image", "-i", help="Container image."),
     grammar.option("--build-context", "-b", help="Folder with a Dockerfile."),
     grammar.option("--dockerfile-path", "-d", help="The Dockerfile in that folder."),
@@ -46,6 +48,7 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
         "version": given.version,
         "conda_file": entities.path_flag(given.conda_file),
         "image": given.image,
+        "zaffre.requirements": _requirements(given.requirements),
         "build.path": entities.path_flag(given.build_context),
         "build.dockerfile_path": given.dockerfile_path,
         "os_type": given.os_type,
@@ -54,6 +57,10 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
         "datastore": given.datastore,
     }
     return session.client.environments.create_or_update(entities.load("environment", given, flags))
+
+
+def _requirements(file: str | None) -> list[str] | None:
+    return entities.requirement_lines(Path(file)) if file is not None else None
 
 
 def _clone(session: sessions.Session, given: grammar.Given, source: str, tags: dict[str, str]) -> Any:

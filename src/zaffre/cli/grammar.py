@@ -138,6 +138,12 @@ class Noun(click.Group):
 
         return register
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each verb with its whole first sentence; click would cut it."""
+        records = [(name, _first_line(self.commands[name])) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(records)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -155,6 +161,10 @@ class Noun(click.Group):
         hint = f"Did you mean '{place} {close}'?" if close else f"See {place} --help."
         what = "option" if word.startswith("-") else "command"
         raise errors.Invalid(f"There is no {what} {word!r} in '{place}'.", hint=hint)
+
+
+def _first_line(command: click.Command) -> str:
+    return (command.help or "").strip().partition("\n\n")[0]
 
 
 def make_verb(name: str, function: VerbFunction, *params: click.Parameter, changes: bool = False) -> Verb:

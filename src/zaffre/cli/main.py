@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -50,6 +51,9 @@ def run(words: Sequence[str]) -> int:
         root.main(list(words), prog_name="zaffre", standalone_mode=False)
     except errors.ZaffreError as error:
         return _tell(error)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        print(asked.format_message())  # noqa: T201 the help is the result
+        return 0
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
@@ -61,7 +65,23 @@ def run(words: Sequence[str]) -> int:
         # Whoever read us has enough; what is left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _tell(
+            _unexpected(words, f"{place}{error.strerror or error}.", "Correct that, then try again.")
+        )
+    except Exception as error:  # noqa: BLE001 the process ends here, and a person reads why
+        said = f"{type(error).__name__}: {error}"
+        return _tell(
+            _unexpected(words, said, "This is a mistake in Zaffre. --debug shows where; please report it.")
+        )
     return 0
+
+
+def _unexpected(words: Sequence[str], said: str, hint: str) -> errors.ZaffreError:
+    if "--debug" in words:
+        traceback.print_exc()
+    return errors.ZaffreError(said, hint=hint)
 
 
 def _tell(error: errors.ZaffreError) -> int:

@@ -81,14 +81,18 @@ def update(session: sessions.Session, given: grammar.Given) -> Any:
     if given.file is not None:
         flags = {"name": given.name, "endpoint_name": given.endpoint_name}
         changed = entities.load("online-deployment", given, flags)
+        poller, endpoint = operations.begin_create_or_update(changed), changed.endpoint_name
     elif given.name is None or given.endpoint_name is None:
         raise errors.Invalid(
             "--name and --endpoint-name, or --file, are required.", hint="Name the deployment."
         )
     else:
-        changed = entities.patched(operations.get(given.name, given.endpoint_name), given, {})
-    made = session.wait(operations.begin_create_or_update(changed), no_wait=given.no_wait)
-    _tell_web(session, given, changed.endpoint_name)
+        endpoint = given.endpoint_name
+        poller = operations.begin_update(
+            given.name, endpoint, lambda found: entities.patched(found, given, {})
+        )
+    made = session.wait(poller, no_wait=given.no_wait)
+    _tell_web(session, given, endpoint)
     return made
 
 

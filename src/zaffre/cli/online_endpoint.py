@@ -72,11 +72,12 @@ def update(session: sessions.Session, given: grammar.Given) -> Any:
     flags = {"traffic": traffic, "mirror_traffic": mirror}
     if given.file is not None:
         changed = entities.load("online-endpoint", given, {"name": given.name, **flags})
+        poller = operations.begin_create_or_update(changed)
     elif given.name is None:
         raise errors.Invalid("--name or --file is required.", hint="Name the endpoint.")
     else:
-        changed = entities.patched(operations.get(given.name), given, flags)
-    made = session.wait(operations.begin_create_or_update(changed), no_wait=given.no_wait)
+        poller = operations.begin_update(given.name, lambda found: entities.patched(found, given, flags))
+    made = session.wait(poller, no_wait=given.no_wait)
     _tell_web(session, given)
     return shown(made)
 

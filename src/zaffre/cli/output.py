@@ -74,7 +74,9 @@ def _yaml(body: Any) -> str:
     import yaml
 
     unordered = json.loads(json.dumps(body))
-    return str(yaml.safe_dump(unordered, sort_keys=False, allow_unicode=True, default_flow_style=False))
+    return str(
+        yaml.safe_dump(unordered, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10**6)
+    )
 
 
 def tsv(body: Any) -> str:
@@ -130,6 +132,9 @@ def _table_row(row: Any) -> dict[str, Any]:
     return {"Result": row}
 
 
+# A reason may be a resolver's whole story; `show` has it.
+_WIDEST_CELL = 100
+
 # Of a named thing: what is long, or says again what another column says. Other formats and queries have them.
 _NOT_IN_TABLES = frozenset({
     "id", "created_by", "modified_at", "modified_by", "manifest_digest", "latest_version", "path", "hbi_workspace",
@@ -140,7 +145,8 @@ _NOT_IN_TABLES = frozenset({
 
 def _table_cell(value: Any) -> str:
     text = "" if value is None else str(value)
-    return " ".join(text.split()) if "\n" in text or "\t" in text else text
+    text = " ".join(text.split()) if "\n" in text or "\t" in text else text
+    return f"{text[: _WIDEST_CELL - 3]}..." if len(text) > _WIDEST_CELL and " " in text else text
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -57,6 +57,8 @@ class Lines(Silence):
     def progress(self, operation: dict[str, Any]) -> None:
         """The message, when it is a new one."""
         message = message_of(operation)
+        if str(operation.get("state", "")).lower() == "failed":
+            return  # the error that follows says it
         if message and message != self._said:
             self._said = message
             self._say(message)

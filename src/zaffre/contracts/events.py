@@ -181,9 +181,12 @@ class DeploymentRevised(Event):
 
 
 class DeploymentReady(Event):
+    """The revision serves. A lock that was made after the revision was accepted is told here."""
+
     endpoint: str
     deployment: str
     revision: str
+    environment_lock_digest: str = ""
 
 
 class DeploymentFailed(Event):

@@ -1,6 +1,6 @@
 """What models, data and environments share: versions by name, with the verbs and arguments of azure.ai.ml."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -36,6 +36,16 @@ class AssetOperations(Generic[Asset]):
     def update(self, name: str, version: str, changes: Mapping[str, Any]) -> Asset:
         """Changes tags (as a whole), description or stage of a version, or adds properties; nothing else ever changes."""
         answer = self._scope.wire.send("PATCH", self._version(name, version), body=dict(changes))
+        return self._read(answer.json())
+
+    def change(self, name: str, version: str, changes: Callable[[Asset], Mapping[str, Any]]) -> Asset:
+        """Reads a version (or `@label`) and changes it as `update` does, with what `changes` makes of what was read.
+
+        Raises Conflict when somebody else changed it meanwhile.
+        """
+        found, unless_changed = self._scope.tagged(self.KIND, self._version(name, version))
+        path = self._version(name, str(found.version))
+        answer = self._scope.wire.send("PATCH", path, body=dict(changes(found)), headers=unless_changed)
         return self._read(answer.json())
 
     def get(self, name: str, version: str | None = None, label: str | None = None) -> Asset:

@@ -51,7 +51,8 @@ def collect(path: Path, *, what: str, ignoring: Sequence[str] = ()) -> tuple[str
     root = Path(os.path.abspath(path))  # noqa: PTH100 resolve() would lose the name of a link
     if not root.exists():
         raise errors.NotFound(
-            f"{what}: there is no file or folder {path}.", hint="Paths are relative to the file."
+            f"{what}: there is no file or folder {path}.",
+            hint="Correct the path; in a file, it is relative to that file.",
         )
     name = manifests.check_name(root.resolve().name if not root.name else root.name)
     if root.is_file():
@@ -140,13 +141,12 @@ def _walk(root: Path, inside: Path, rules: ignores.Rules, prefix: str = "") -> I
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
         relative = prefix + entry.name
         place = Path(entry.path)
-        if rules.excludes(relative, folder=False):
+        if rules.excludes(relative, folder=entry.is_dir()):
             continue
         if entry.is_symlink():
             _demand_inside(place, inside)
         if entry.is_dir():
-            if not rules.excludes(relative, folder=True):
-                yield from _walk(place, inside, rules, relative + "/")
+            yield from _walk(place, inside, rules, relative + "/")
         else:
             yield relative, place
 

@@ -1,7 +1,9 @@
 """`ml_client.online_deployments`: deployments, their revisions and their logs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import httpx
 
 from zaffre.contracts import online_deployment
 from zaffre.core import errors
@@ -37,9 +39,17 @@ class OnlineDeploymentOperations:
         body = self._scope.bundled(deployment)
         parameters = {"all_traffic": True} if all_traffic else None
         response = self._scope.wire.send("PUT", self._path(endpoint, name), body=body, parameters=parameters)
-        return self._scope.poller(
-            response, lambda _: self.get(name, endpoint), describe=lambda: self._describe(name, endpoint)
-        )
+        return self._poller(response, name, endpoint)
+
+    def begin_update(
+        self, name: str, endpoint_name: str, change: Callable[[Deployment], Deployment]
+    ) -> pollers.Poller[Deployment]:
+        """Reads a deployment, changes it, sends it back. Raises Conflict when somebody else changed it meanwhile."""
+        path = self._path(endpoint_name, name)
+        found, unless_changed = self._scope.tagged("online-deployment", path)
+        body = self._scope.bundled(change(found))
+        response = self._scope.wire.send("PUT", path, body=body, headers=unless_changed)
+        return self._poller(response, name, endpoint_name)
 
     def get(self, name: str, endpoint_name: str, *, local: bool | None = False) -> Deployment:
         """One deployment as it is now."""
@@ -94,15 +104,16 @@ class OnlineDeploymentOperations:
         """Makes a new revision that equals an old one: the one named, or the one before the current."""
         body = {"revision": revision} if revision else {}
         response = self._scope.wire.send("POST", self._path(endpoint_name, name, "rollback"), body=body)
-        return self._scope.poller(
-            response,
-            lambda _: self.get(name, endpoint_name),
-            describe=lambda: self._describe(name, endpoint_name),
-        )
+        return self._poller(response, name, endpoint_name)
 
     def rollback(self, name: str, endpoint_name: str, *, revision: str | None = None) -> Deployment:
         """As `begin_rollback`, waiting for the end."""
         return self.begin_rollback(name, endpoint_name, revision=revision).result()
+
+    def _poller(self, response: httpx.Response, name: str, endpoint: str) -> pollers.Poller[Deployment]:
+        return self._scope.poller(
+            response, lambda _: self.get(name, endpoint), describe=lambda: self._describe(name, endpoint)
+        )
 
     def _describe(self, name: str, endpoint: str) -> str:
         """How far a deployment is, in one line."""

@@ -1,7 +1,7 @@
 """`ml_client.online_endpoints`: addresses, keys, traffic, and sending rows to them."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,15 @@ class OnlineEndpointOperations:
             raise errors.Invalid("The endpoint has no name.", hint="Give it one: name.")
         name = endpoint.name
         response = self._scope.wire.send("PUT", self._path(name), body=self._scope.bundled(endpoint))
+        return self._scope.poller(response, lambda _: self.get(name))
+
+    def begin_update(
+        self, name: str, change: Callable[[online_endpoint.OnlineEndpoint], online_endpoint.OnlineEndpoint]
+    ) -> pollers.Poller[online_endpoint.OnlineEndpoint]:
+        """Reads an endpoint, changes it, sends it back. Raises Conflict when somebody else changed it meanwhile."""
+        found, unless_changed = self._scope.tagged("online-endpoint", self._path(name))
+        body = self._scope.bundled(change(found))
+        response = self._scope.wire.send("PUT", self._path(name), body=body, headers=unless_changed)
         return self._scope.poller(response, lambda _: self.get(name))
 
     def get(self, name: str, *, local: bool = False) -> online_endpoint.OnlineEndpoint:

@@ -32,6 +32,12 @@ class Scope:
         """The body that is sent for an entity, after its files went ahead. Raises Invalid, NotFound, Conflict."""
         return bundles.Bundler(self.wire, self.workspace, self.listener).bundle(entity).to_wire()
 
+    def tagged(self, kind: str, path: str) -> tuple[Any, dict[str, str]]:
+        """An entity, and the header with which a change of it fails if somebody else changed it meanwhile."""
+        response = self.wire.send("GET", path)
+        tag = response.headers.get("etag")
+        return entity(kind, response.json()), {"if-match": tag} if tag else {}
+
     def poller(
         self,
         response: httpx.Response,

@@ -133,7 +133,7 @@ class Transport:
         while True:
             try:
                 response = self._client.send(build(), stream=True)
-                if not (repeatable and response.status_code in _AGAIN):
+                if not (repeatable and _is_passing(response)):
                     self._spoke = True
                     return response
                 response.read()
@@ -160,6 +160,12 @@ class Transport:
             f"The server at {self.url} stopped answering: {_plain(error)}.",
             hint="See `zaffre server status`, then try again.",
         )
+
+
+def _is_passing(response: httpx.Response) -> bool:
+    """Whether something between us and the server is out of order for now; what the server itself says is final."""
+    ours = response.headers.get("content-type", "").startswith("application/problem+json")
+    return response.status_code in _AGAIN and not ours
 
 
 def pieces(response: httpx.Response) -> Iterator[bytes]:

@@ -1,15 +1,16 @@
 """A house for tests of online endpoints: database, registry, runner, router and reconciler over one folder, no HTTP face.
 
 Everything is real but for the environment: replicas run in the Python that runs the tests. Solving and building have
-tests of their own in the environments room and would make each of these take seconds more. Run as
-`python -m zaffre.testing.online HOME PORT`, it is a control plane that a test can kill.
+tests of their own in the environments room and would make each of these take seconds more.
 """
 
 import dataclasses
 import hashlib
+import multiprocessing
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -139,13 +140,28 @@ def build(
     return House(home, database, room, shelves, runner, router, preparations, reconciler, endless)
 
 
-def main(home: str, port: str) -> None:
-    """A control plane of its own process, for a test to kill."""
-    house = build(Path(home), f"sqlite:///{home}/zaffre.db", port=int(port))
+def serve(home: str, port: int, started: connection.Connection) -> None:
+    """A control plane in a process of its own, for a test to kill."""
+    house = build(Path(home), f"sqlite:///{home}/zaffre.db", port=port)
     house.loop.start()
-    print("started", flush=True)  # noqa: T201  # the test waits for it
+    started.send(True)
     threading.Event().wait()
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+class ControlPlane:
+    """`serve` in a process that is forked from one that has imported everything, so that it starts at once."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        processes = multiprocessing.get_context("forkserver")
+        processes.set_forkserver_preload([__name__])
+        receiver, sender = processes.Pipe(duplex=False)
+        self._process = processes.Process(target=serve, args=(str(home), port, sender), daemon=True)
+        self._process.start()
+        sender.close()
+        receiver.recv()
+        receiver.close()
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self._process.kill()
+        self._process.join()

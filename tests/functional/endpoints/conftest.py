@@ -72,6 +72,14 @@ def hasty_desk(home):
     built.tear_down()
 
 
+@pytest.fixture
+def isolated_desk(home):
+    """A desk in a house whose replicas run as another user."""
+    built = open_house(home, isolation_uid=64321)
+    yield Desk(built)
+    built.tear_down()
+
+
 class Desk:
     """What a user does, in few words; waits for every operation."""
 
@@ -110,7 +118,7 @@ class Desk:
             **{
                 "name": name,
                 "endpoint_name": "churn",
-                "model": model or self.model(),
+                **({"model": model or self.model()} if "zaffre" not in fields else {}),
                 "environment": "azureml:sk:1",
                 "code_configuration": {"code": f"{code}/code", "scoring_script": "score.py"},
                 "instance_type": "Standard_DS3_v2",

@@ -3,13 +3,9 @@
 import os
 import random
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 
-import zaffre
 from zaffre.testing import load, online
 
 
@@ -69,21 +65,6 @@ def test_more_than_the_machine_has_is_unschedulable_until_it_is_deleted(desk):
     assert desk.wait(operation)["state"] == "Failed"
 
 
-class ControlPlane:
-    """A control plane in a process of its own."""
-
-    def __init__(self, home, port):
-        command = [sys.executable, "-m", "zaffre.testing.online", str(home), str(port)]
-        environment = {**os.environ, "PYTHONPATH": str(Path(zaffre.__file__).parents[1])}
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "started\n"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 def test_a_control_plane_killed_at_any_moment_finishes_its_work_later(desk, house):
     """Killed again and again between the acceptance of a revision and its last step; nothing is lost, nothing fails."""
     desk.endpoint()
@@ -98,7 +79,7 @@ def test_a_control_plane_killed_at_any_moment_finishes_its_work_later(desk, hous
     chance = random.Random(7)
     with load.Load(url, headers=headers) as requests:
         for _ in range(3):
-            control_plane = ControlPlane(home, port)
+            control_plane = online.ControlPlane(home, port)
             requests.await_answers(chance.randrange(1, 400))
             control_plane.kill()
         reopened = online.build(home, f"sqlite:///{home}/zaffre.db", port=port)
@@ -128,7 +109,7 @@ def test_replicas_and_router_serve_on_and_are_adopted(desk, house):
     url, port, home = f"{house.router.url}/default/churn/score", house.router.port, house.home
     house.close()
     assert httpx.post(url, json={}, headers=headers).status_code == 200
-    control_plane = ControlPlane(home, port)
+    control_plane = online.ControlPlane(home, port)
     with load.Load(url, headers=headers) as requests:
         requests.await_answers(500)
     control_plane.kill()

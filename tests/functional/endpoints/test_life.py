@@ -1,6 +1,7 @@
 """The life of deployments: real processes, a real router, every answer checked."""
 
 import concurrent.futures
+import os
 
 import pytest
 
@@ -85,13 +86,14 @@ def test_an_init_that_fails_leaves_the_old_revision_serving(served, house):
     assert "did not become ready" in shown.status.reason
     assert any("no such file of weights" in line for line in shown.status.last_log_lines)
     assert served.call().headers["x-zaffre-revision"] == before
-    served.until(lambda: len(house.runner.list()) == 2)
+    assert "no such file of weights" in served.logs()
     with house.database.write() as uow:  # the failed revision guards nothing any more
         versions.delete(uow, online.CALLER, models.shelf("default"), "churn", "2")
 
     done = served.deploy(served.deployment(word="mended"))
     assert done["state"] == "Succeeded"
     assert served.call().json()["word"] == "mended"
+    served.until(lambda: len(house.runner.list()) == 2)
 
 
 def test_a_first_deployment_that_fails_is_failed_and_can_be_deleted(desk, house):
@@ -100,6 +102,7 @@ def test_a_first_deployment_that_fails_is_failed_and_can_be_deleted(desk, house)
     assert done["state"] == "Failed"
     shown = desk.show()
     assert (shown.provisioning_state, shown.service_state) == ("Failed", "Failed")
+    assert "no weights" in desk.logs()
     assert desk.delete()["state"] == "Succeeded"
     assert [name for name in house.runner.list() if name != "router"] == []
 
@@ -192,3 +195,65 @@ def test_two_updates_at_once_conflict(served):
     with pytest.raises(errors.Conflict, match="is being changed"):
         served.begin(served.deployment(word="other"))
     assert served.wait(operation)["state"] == "Succeeded"
+
+
+def test_every_worker_of_an_instance_answers(desk, house):
+    desk.endpoint()
+    done = desk.deploy(desk.deployment(environment_variables={"WORKER_COUNT": "2"}), all_traffic=True)
+    assert done["state"] == "Succeeded"
+    assert desk.show().status.instances_ready == 1
+    with desk.steady(connections=8) as requests:
+        desk.until(lambda: len({answer.body for answer in requests.answers}) == 2)
+    assert requests.failures == []
+
+
+ENSEMBLE = """
+import os, pathlib
+def init():
+    global models
+    models = {str(path.relative_to(os.environ["AZUREML_MODEL_DIR"])): path.read_text()
+              for path in sorted(pathlib.Path(os.environ["AZUREML_MODEL_DIR"]).rglob("*.txt"))}
+def run(raw_data):
+    return models
+"""
+
+
+def test_an_ensemble_finds_each_model_by_name_and_version_and_guards_all(desk, house):
+    first, second = desk.model("one"), desk.model("two")
+    code = house.tree({"score.py": ENSEMBLE.encode()})
+    desk.endpoint()
+    wanted = desk.deployment(
+        zaffre={"models": [first, "azureml:churn@latest"]},
+        code_configuration={"code": code, "scoring_script": "score.py"},
+    )
+    assert desk.deploy(wanted, all_traffic=True)["state"] == "Succeeded"
+    assert desk.call().json() == {"churn/1/model.txt": "one", "churn/2/model.txt": "two"}
+    assert desk.show().zaffre.models == [first, second]
+    with pytest.raises(errors.InUse, match="deployments/blue"), house.database.write() as uow:
+        versions.delete(uow, online.CALLER, models.shelf("default"), "churn", "1")
+
+
+WHERE = """
+import os
+def init():
+    pass
+def run(raw_data):
+    seen = os.path.exists(raw_data.strip('"'))
+    return {"uid": os.getuid(), "model_dir": os.environ["AZUREML_MODEL_DIR"], "script": __file__, "seen": seen}
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can isolate")
+def test_isolated_replicas_run_as_another_user_where_azure_puts_things(isolated_desk):
+    desk, house = isolated_desk, isolated_desk.house
+    code = {"code": house.tree({"app/score.py": WHERE.encode()}) + "/app", "scoring_script": "score.py"}
+    desk.endpoint()
+    done = desk.deploy(desk.deployment(code_configuration=code), all_traffic=True)
+    assert done["state"] == "Succeeded", (done, desk.logs())
+    assert (house.home / "secret.key").exists()
+    assert desk.call(str(house.home / "secret.key")).json() == {
+        "uid": 64321,
+        "model_dir": "/var/azureml-app/azureml-models/churn/1",
+        "script": "/var/azureml-app/app/score.py",
+        "seen": False,
+    }

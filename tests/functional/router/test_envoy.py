@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import os
 import signal
+import socket
 import stat
 
 import pytest
@@ -89,6 +90,19 @@ def test_timeout_is_408_and_clients_cannot_change_it(router, upstreams, state, c
     late = call(json={"wait_s": 2}, headers={"x-envoy-upstream-rq-timeout-ms": "9000"})
     assert (late.status_code, late.json()["code"]) == (408, "timeout")
     assert call(json={"wait_s": 0.1}, headers={"x-envoy-upstream-rq-timeout-ms": "1"}).status_code == 200
+
+
+def test_a_client_that_stops_in_the_middle_gives_its_place_back(router, upstreams, state, call):
+    blue = upstreams("blue")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}, timeout_ms=200, max_requests=1))
+    head = f"POST /default/churn/score HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {'p' * 40}\r\ncontent-length: 9\r\n\r\n{{"
+    with socket.create_connection((router.host, router.port), timeout=30) as stalled:
+        stalled.sendall(head.encode())
+        while router.hosts()["r1"][str(blue.socket)].active == 0:
+            pass
+        assert call().status_code == 429
+        assert stalled.recv(4096).startswith(b"HTTP/1.1 408 ")
+        assert call().status_code == 200
 
 
 def test_more_than_it_takes_is_429(router, upstreams, state, call):

@@ -8,11 +8,8 @@ import time
 import pytest
 
 from zaffre.cli import processes
-from zaffre.contracts.data import Data
-from zaffre.contracts.environment import Environment
-from zaffre.contracts.model import Model
-from zaffre.contracts.workspace import Workspace
 from zaffre.core import errors
+from zaffre.entities import Data, Environment, Model, Workspace
 
 
 @pytest.fixture

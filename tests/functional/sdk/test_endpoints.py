@@ -5,11 +5,14 @@ import urllib.request
 
 import pytest
 
-from zaffre.contracts.environment import Environment
-from zaffre.contracts.model import Model
-from zaffre.contracts.online_deployment import CodeConfiguration, ManagedOnlineDeployment
-from zaffre.contracts.online_endpoint import ManagedOnlineEndpoint
 from zaffre.core import errors
+from zaffre.entities import (
+    CodeConfiguration,
+    Environment,
+    ManagedOnlineDeployment,
+    ManagedOnlineEndpoint,
+    Model,
+)
 
 SCORE = "import os\ndef init(): ...\ndef run(data): return [os.environ.get('WHO', 'nobody')]\n"
 

@@ -17,4 +17,4 @@ def init():
 
 
 def run(raw_data):
-    return model.predict(json.loads(raw_data)["data"]).tolist()
+    return model.predict_proba(json.loads(raw_data)["data"])[:, 1].tolist()

@@ -61,11 +61,13 @@ def get(
     callers.require(caller, "workspaces/read", f"workspaces/{name}")
     row = _found(uow, name)
     for field, given in (("resource_group", resource_group), ("subscription", subscription)):
-        if given is not None and given.lower() != getattr(row, field).lower():
+        own = getattr(row, field)
+        # One that belongs to none is found from every script, whatever group the script names.
+        if given is not None and own and given.lower() != own.lower():
             words = field.replace("_", " ")
             raise errors.NotFound(
                 f"There is no workspace {name} in {words} {given!r}.",
-                hint=f"Its {words} is {getattr(row, field)!r}.",
+                hint=f"Its {words} is {own!r}.",
             )
     return _shape(row._mapping)
 

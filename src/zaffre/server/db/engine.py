@@ -10,10 +10,12 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from zaffre.core import errors
@@ -36,12 +38,7 @@ class Database:
             self._claim()
             self.engine = _sqlite_engine(self.url)
         elif self.url.get_backend_name() == "postgresql":
-            self.engine = sa.create_engine(
-                self.url.set(drivername="postgresql+psycopg"),
-                pool_size=20,
-                max_overflow=20,
-                pool_pre_ping=True,
-            )
+            self.engine = _postgres_engine(self.url)
         else:
             raise errors.Invalid(
                 f"database_url names {self.url.get_backend_name()!r}, which Zaffre does not speak.",
@@ -152,3 +149,29 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "temp_store=MEMORY", "mmap_size=268435456", "wal_autocheckpoint=2000",
     ):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
+
+
+_RESTED_S = 2.0
+
+
+def _postgres_engine(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=20, max_overflow=20)
+    sa.event.listen(engine, "checkin", _note_return)
+    sa.event.listen(engine, "checkout", _ping_if_rested)
+    return engine
+
+
+def _note_return(_connection: Any, record: Any) -> None:
+    record.info["returned_at"] = time.monotonic()
+
+
+def _ping_if_rested(connection: Any, record: Any, _proxy: Any) -> None:
+    """Ask a connection that nobody used for a while whether it is still there; a busy one need not be asked."""
+    returned_at = record.info.get("returned_at")
+    if returned_at is None or time.monotonic() - returned_at < _RESTED_S:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise sa.exc.DisconnectionError from error

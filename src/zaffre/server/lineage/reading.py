@@ -70,7 +70,9 @@ def _revised(envelope: catalogue.Envelope, event: catalogue.DeploymentRevised) -
 
 
 def _ready(envelope: catalogue.Envelope, event: catalogue.DeploymentReady) -> Facts:
-    return [(f"revisions/{event.revision}", {"ready_at": clock.isoformat(envelope.time)})], []
+    node, lock = f"revisions/{event.revision}", event.environment_lock_digest
+    edges = [(node, "locked-as", f"locks/{lock}")] if lock else []
+    return [(node, {"ready_at": clock.isoformat(envelope.time)})], edges
 
 
 def _failed(envelope: catalogue.Envelope, event: catalogue.DeploymentFailed) -> Facts:

@@ -60,7 +60,8 @@ class MlflowModel:
     def schemas(self) -> swagger.Schemas:
         example: Dict[str, Any] = {"data": [[]]}
         if self._names is not None:
-            example = {"columns": self._names, "index": [0], "data": [[None] * len(self._names)]}
+            row = [_sample(_kind(column)) for column in self._schema.inputs]
+            example = {"columns": self._names, "index": [0], "data": [row]}
         given = {
             "type": "object",
             "properties": {"input_data": {"type": "object"}, "params": {"type": "object"}},
@@ -176,6 +177,13 @@ class MlflowModel:
             elif kind == "datetime":
                 frame[column.name] = self._pd.to_datetime(frame[column.name])
         return frame
+
+
+def _sample(kind: str) -> Any:
+    """A value that a column of this kind takes, for the example that people send first."""
+    if kind in FLOATS:
+        return 0.0
+    return {"integer": 0, "long": 0, "boolean": False, "datetime": "2026-01-01T00:00:00"}.get(kind, "")
 
 
 def _kind(column: Any) -> str:

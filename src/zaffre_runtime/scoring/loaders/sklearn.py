@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import pickle
+import sys
 import warnings
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from zaffre_runtime.scoring import arrays, batching, errors, swagger
-from zaffre_runtime.scoring.loaders import frames
+from zaffre_runtime.scoring.loaders import frames, shortcuts
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
 
@@ -85,6 +86,7 @@ class SklearnModel:
         self._context = sklearn.config_context
         self._checks = _known_checks(sklearn)
         sklearn.set_config(**dict.fromkeys(self._checks, True))
+        shortcuts.install(sys.modules.get("sklearn.utils.validation"), np.ndarray)
         names = getattr(model, "feature_names_in_", None)
         self._names: Optional[List[str]] = None if names is None else [str(name) for name in names]
         self._width: Optional[int] = getattr(model, "n_features_in_", None)

@@ -170,6 +170,25 @@ def test_an_interrupt_exits_130(zaffre, monkeypatch):
     assert zaffre("server", "status")[0] == main.INTERRUPTED
 
 
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/x/y"), "/x/y: Permission denied"),
+        (KeyError("k"), "KeyError: 'k'"),
+    ],
+)
+def test_what_nobody_expected_is_two_lines_and_a_traceback_on_request(zaffre, monkeypatch, failure, said):
+    def fail(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(sessions.configuration, "read", fail)
+    code, _, err = zaffre("server", "status")
+    assert code == 1
+    assert said in err
+    assert len(err.strip().splitlines()) == 2
+    assert "Traceback" in zaffre("server", "status", "--debug")[2]
+
+
 def test_debug_prints_a_traceback(zaffre):
     _, _, err = zaffre("model", "list", "--debug")
     assert "Traceback" in err

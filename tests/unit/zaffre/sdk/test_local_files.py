@@ -38,6 +38,14 @@ def test_ignored_files_stay(tmp_path):
     assert {name.partition("/")[2] for name in files} == {".amlignore", "keep.py"}
 
 
+def test_a_folder_that_is_kept_from_a_wide_pattern_stays(tmp_path):
+    for name in ("keep/a", "drop/b", "c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / ".amlignore").write_text("/*\n!/keep/\n")
+    assert [name.partition("/")[2] for name in found(tmp_path)[1]] == ["keep/a"]
+
+
 def test_links_inside_are_followed(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "file").write_text("x")

@@ -58,6 +58,14 @@ def test_a_lost_answer_is_asked_for_again_when_that_is_harmless(served, wire, no
     assert len(served.requests) == 3
 
 
+def test_what_the_server_itself_says_is_final(served, wire):
+    problem = errors.to_problem(errors.Unavailable("the disk is full"))
+    served.answer = lambda *_: (503, {"content-type": "application/problem+json"}, problem)
+    with pytest.raises(errors.Unavailable, match="disk"):
+        wire.get("/x")
+    assert len(served.requests) == 1
+
+
 def test_a_change_whose_answer_was_lost_is_not_repeated(served, wire):
     served.answer = lambda *_: None
     with pytest.raises(errors.Unavailable, match="stopped answering"):

@@ -10,6 +10,8 @@ from zaffre.server.endpoints.online import facts
 MOST_FAILED_STARTS = 3
 """A process that was never ready may end this often before its revision counts as failed."""
 
+_CANNOT_START = "zaffre: cannot start: "
+
 
 @dataclasses.dataclass(frozen=True)
 class Build:
@@ -126,7 +128,9 @@ def _is_hopeless(replica: facts.Replica) -> bool:
 
 def _why(replica: facts.Replica) -> str:
     number = replica.slot.instance
-    return f"Instance {number} did not become ready: {replica.reason or 'it ended again and again'}."
+    said = next((line for line in reversed(replica.last_lines) if line.startswith(_CANNOT_START)), "")
+    cause = f" {said.removeprefix(_CANNOT_START).rstrip('.')}." if said else ""
+    return f"Instance {number} did not become ready: {replica.reason or 'it ended again and again'}.{cause}"
 
 
 def _coming(deployment: facts.Deployment) -> list[Step]:

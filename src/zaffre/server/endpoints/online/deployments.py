@@ -131,6 +131,10 @@ def _prepare(
     if row is not None:
         what = f"endpoints/{endpoint}/deployments/{name}"
         rooms.check_etag(row, if_match, what)
+        if row.service_state == "Unschedulable" and row.operation:  # it waits for room, perhaps for ever
+            operations.end(
+                uow, row.operation, error=errors.Conflict(f"{what} was changed before it found room.")
+            )
         rooms.check_free(uow, row, what)
     return row
 

@@ -30,7 +30,10 @@ def promoted(
         endpoint = store.get_endpoint(uow, key[:2], lock=True)
         if endpoint is not None and endpoint.state != "Deleting":
             service.set_all_traffic(uow, CALLER, endpoint, row.name)
-    event = catalogue.DeploymentReady(endpoint=row.endpoint, deployment=row.name, revision=revision)
+    lock = made_from.get("lock_digest", "")
+    event = catalogue.DeploymentReady(
+        endpoint=row.endpoint, deployment=row.name, revision=revision, environment_lock_digest=lock
+    )
     events.append(uow, CALLER, event, workspace=row.workspace, subject=_subject(row))
     uow.touch(rooms.TOPIC)
 
@@ -92,6 +95,13 @@ def settled(uow: db.UnitOfWork, key: store.Key, etag: str) -> None:
         if item.operation and item.state == "Succeeded" and item.serving == item.wanted:
             operations.end(uow, item.operation, result={"id": _subject(item), "revision": item.serving})
             store.update_deployment(uow, (*key, item.name), {"operation": None})
+
+
+def blocked(uow: db.UnitOfWork, key: store.Key, etag: str, why: str) -> None:
+    """The router does not do yet what the endpoint asks for; whoever looks is told why."""
+    row = store.get_endpoint(uow, key, lock=True)
+    if row is not None and row.etag == etag:
+        store.update_endpoint(uow, key, {"reason": why})
 
 
 def emptied(uow: db.UnitOfWork, key: store.Key) -> None:

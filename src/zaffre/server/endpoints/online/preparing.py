@@ -46,7 +46,7 @@ class Preparations:
         blobs: materials.Placer,
         tree: Callable[[str, str], Any],
         *,
-        threads: int = 2,
+        threads: int = 4,
     ) -> None:
         self.folder = folder
         self._environments = environments

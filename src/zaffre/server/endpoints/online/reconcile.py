@@ -188,9 +188,13 @@ class Reconciler:
             self._tell_progress(row, deployments[key])
         known = {row.operation for row in asked.deployments}
         self._said = {operation: said for operation, said in self._said.items() if operation in known}
-        for row in asked.endpoints if told else ():
+        for row in asked.endpoints:
             mine = asked.deployments_of(row)
-            if row.state == "Deleting":
+            if not told:
+                if _is_unsettled(row) and row.reason != self._router_trouble:
+                    with self._database.write() as uow:
+                        outcomes.blocked(uow, (row.workspace, row.name), row.etag, self._router_trouble)
+            elif row.state == "Deleting":
                 if not mine:
                     with self._database.write() as uow:
                         outcomes.emptied(uow, (row.workspace, row.name))

@@ -183,12 +183,11 @@ def _code(uow: db.UnitOfWork, workspace: str, deployment: contract.OnlineDeploym
     address = manifests.parse_address(code.code)
     found = artifacts.find(uow, workspace, code.code)
     above = f"{address.path}/" if address.path else ""
-    files = {file.path.removeprefix(above): file.digest for file in found.files}
+    files = {file.path.removeprefix(above) for file in found.files}
     script = str(PurePosixPath(code.scoring_script))
     if script not in files:
         raise errors.Invalid(
             f"{settings.subject(deployment)}: the code folder has no file {script!r}.",
             hint=f"It has {', '.join(sorted(files)[:10])}.",
         )
-    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
-    return {"address": code.code, "digest": digest, "name": address.name or "code"}
+    return {"address": code.code, "digest": address.digest, "name": address.name or "code"}

@@ -28,6 +28,12 @@ def check(deployment: contract.OnlineDeployment) -> None:
         raise errors.Invalid(f"{subject(deployment)}: instance_count must be at least 1.")
     has_model = deployment.model is not None or bool(deployment.zaffre and deployment.zaffre.models)
     if code is None and not has_model:
+        if deployment.environment is not None:
+            raise errors.Unsupported(
+                f"{subject(deployment)} has neither a model nor code. Only an image that brings its own server "
+                "could run so, and that needs a container engine.",
+                hint="It comes with container support; until then give model, or code_configuration, or both.",
+            )
         raise errors.Invalid(
             f"{subject(deployment)} has neither a model nor code, so there is nothing to run.",
             hint="Give model, or code_configuration, or both.",

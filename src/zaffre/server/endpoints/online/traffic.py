@@ -27,7 +27,7 @@ def check(endpoint: str, traffic: Shares, mirror: Shares, *, serving: Mapping[st
         if not serving[name]:
             raise errors.Conflict(
                 f"The deployment {name!r} of endpoints/{endpoint} does not serve yet.",
-                hint="Wait until its state is Succeeded, then give it traffic.",
+                hint=f"`zaffre online-deployment show -e {endpoint} -n {name}` says what it waits for, or why it failed.",
             )
 
 

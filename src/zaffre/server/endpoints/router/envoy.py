@@ -44,7 +44,7 @@ class Envoy:
         port: int,
         binary: str = "",
         concurrency: int = 1,
-        patience_s: float = 10.0,
+        patience_s: float = 5.0,
     ) -> None:
         self._runner = runner
         self._folder = folder
@@ -93,15 +93,15 @@ class Envoy:
 
         Hosts first, then clusters (new beside old), then routes, and what no route names any more last.
         """
-        self._await_admin()
-        taken = self._taken()
+        taken = self._await_taken()
         for cluster in state.clusters:
             self._apply_assignment(cluster, taken)
         present = self._present_clusters()
         coming = [files.cluster(item, str(self._folder)) for item in state.clusters]
         names = {item.name for item in state.clusters}
         leaving = [document for name, document in present.items() if name not in names]
-        new = names - set(present)
+        targets = {target.cluster for endpoint in state.endpoints for target in endpoint.targets}
+        new = targets - set(present)
         self._apply_clusters([*coming, *leaving], taken)
         self._await_healthy(
             {
@@ -202,7 +202,7 @@ class Envoy:
             if self._refused(known_as) > refused_before:
                 raise errors.Unavailable(
                     f"The router refused its new {folder.upper()} file; the last good one stays in force.",
-                    hint="Its log names the reason (`zaffre server logs router`).",
+                    hint=f"Its log names the reason: {self._runner.paths(SERVICE_ID).log}.",
                 )
             return self._taken().get(known_as) == version
 
@@ -253,16 +253,16 @@ class Envoy:
             return {}
         return {resource["name"]: resource for resource in document["resources"]}
 
-    def _await_admin(self) -> None:
-        """Give an Envoy that was started just now the moment that it needs."""
+    def _await_taken(self) -> dict[str, str]:
+        """As `_taken`, with the moment that an Envoy which was started just now needs."""
         deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline:
+        while True:
             try:
-                self._get("/ready")
+                return self._taken()
             except errors.Unavailable:
+                if time.monotonic() > deadline:
+                    raise
                 time.sleep(_POLL_S)
-            else:
-                return
 
     def _taken(self) -> dict[str, str]:
         """The versions that Envoy uses, by the name of what they are versions of."""

@@ -69,8 +69,12 @@ def cluster(item: wanted.Cluster, folder: str) -> Document:
         "eds_cluster_config": {"eds_config": _watched(f"{folder}/eds", f"{item.name}.json")},
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
-        # A host that was taken out gets no request even when no other is left: it is about to end.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "common_lb_config": {
+            # A host that was taken out gets no request even when no other is left: it is about to end.
+            "healthy_panic_threshold": {"value": 0},
+            # Workers hear of healthy, draining and dead hosts at once, not up to a second later.
+            "update_merge_window": "0s",
+        },
         "ignore_health_on_host_removal": True,
         "per_connection_buffer_limit_bytes": _MAX_BUFFERED_BYTES,
         "health_checks": [
@@ -84,6 +88,7 @@ def cluster(item: wanted.Cluster, folder: str) -> Document:
                 "http_health_check": {"path": "/"},
             }
         ],
+        "outlier_detection": _dead_hosts(),
         "circuit_breakers": {
             "thresholds": [
                 {
@@ -97,6 +102,21 @@ def cluster(item: wanted.Cluster, folder: str) -> Document:
                 }
             ]
         },
+    }
+
+
+def _dead_hosts() -> Document:
+    """A host that refuses connections gets no request for a moment. The balancer would favour it, because it has no
+    request under way, and of two hosts it looks at both. The last one is never taken out."""
+    others = ("consecutive_5xx", "success_rate", "local_origin_success_rate", "failure_percentage")
+    return {
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": 1,
+        "interval": "0.250s",
+        "base_ejection_time": "0.250s",
+        "max_ejection_time": "2s",
+        "max_ejection_percent": 99,
+        **{f"enforcing_{name}": 0 for name in others},
     }
 
 
@@ -181,7 +201,7 @@ def _connection_manager(place: Place) -> Document:
         "server_header_transformation": "PASS_THROUGH",
         "request_headers_timeout": "30s",
         "max_request_headers_kb": 60,
-        "stream_idle_timeout": "0s",
+        "request_timeout": "300s",
     }  # fmt: skip
 
 

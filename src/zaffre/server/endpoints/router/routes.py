@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from zaffre.server.endpoints.router import files, replies, wanted
 
+_STALLED_S = 5.0
+
 
 def document(state: wanted.Wanted) -> files.Document:
     """The RDS document: paths, host names, keys, split, mirror. It holds keys, so its file is the owner's alone."""
@@ -81,6 +83,8 @@ def _route(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> fil
         "cluster": target.cluster,
         "prefix_rewrite": "/",
         "timeout": files.seconds(target.timeout_ms / 1000),
+        # A client that stops in the middle of its body must not hold one of the deployment's places for long.
+        "idle_timeout": files.seconds(target.timeout_ms / 1000 + _STALLED_S),
         "retry_policy": _retries(repeat=target.retry),
         "request_mirror_policies": list(mirrors),
     }
@@ -89,8 +93,7 @@ def _route(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> fil
 def _retries(*, repeat: bool) -> files.Document:
     """Without `repeat` only what no replica has begun is tried elsewhere.
 
-    Few tries, because a request that kills its replica must not kill them all; many looks for another host, because
-    the one that died has the fewest requests and is the balancer's favourite.
+    Few tries, because a request that kills its replica must not kill them all.
     """
     return {
         "retry_on": "connect-failure,refused-stream" + (",reset" if repeat else ""),
@@ -101,8 +104,8 @@ def _retries(*, repeat: bool) -> files.Document:
                 "typed_config": {"@type": files.TYPE + "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
             }
         ],
-        "host_selection_retry_max_attempts": 32,
-        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.250s"},
+        "host_selection_retry_max_attempts": 5,
+        "retry_back_off": {"base_interval": "0.010s", "max_interval": "0.250s"},
     }  # fmt: skip
 
 

@@ -1,9 +1,11 @@
 """Finding many versions: by tags, name, type, stage and time, newest first, a page at a time.
 
 Tags lead: the index (term, version) holds each tag's versions in order of time, so the rarest tag is walked from the
-newest and the others are only looked up. Used by `service` alone.
+newest and the others are only looked up. A statement is built once per shape of question. Used by `service` alone.
 """
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,85 +19,131 @@ _COUNTED = 3000
 """Tags that are on more versions than this are all the same to the choice of the rarest."""
 
 
+@dataclasses.dataclass(frozen=True)
+class _Shape:
+    """What of a question decides its statement: everything but the values."""
+
+    terms: int
+    values: frozenset[str]
+    archived: str
+    one_per_name: bool
+    newest_only: bool
+
+
 def search(
     uow: db.UnitOfWork, workspace: str, kind: str, query: nouns.Query, *, before: int | None
 ) -> list[sa.Row[Any]]:
     """The newest versions that match, older than the id `before`."""
-    terms = [term(workspace, kind, key, value) for key, value in query.tags]
-    if terms:
-        statement, identity = _by_terms(_rarest_first(uow, terms))
-    elif query.one_per_name:
-        statement, identity = _newest_per_name(query)
-    else:
-        statement, identity = READ, versions.c.id
-    statement = statement.where(*_scope(workspace, kind, query), *_filters(query))
-    statement = statement.where(*_times(query, identity))
-    if before is not None:
-        statement = statement.where(identity < before)
-    return list(uow.connection.execute(statement.order_by(identity.desc()).limit(query.limit + 1)))
+    terms = _rarest_first(uow, [term(workspace, kind, key, value) for key, value in query.tags])
+    values = {key: value for key, value in _values(query, before).items() if value is not None}
+    shape = _Shape(
+        terms=len(terms),
+        values=frozenset(values),
+        archived=query.archived,
+        one_per_name=query.one_per_name,
+        newest_only=bool(query.newest_only),
+    )
+    given = {f"term{number}": each for number, each in enumerate(terms)}
+    scope = {} if terms else {"workspace": workspace, "kind": kind}
+    page = {"page": query.limit + 1}
+    return list(uow.connection.execute(_statement(shape), {**given, **values, **scope, **page}))
+
+
+def _values(query: nouns.Query, before: int | None) -> dict[str, Any]:
+    contains = query.contains
+    if contains is not None:
+        contains = contains.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return {
+        "name": query.name,
+        "prefix": query.prefix,
+        # Names are ASCII, so '\x7f' sorts after every one that starts with the prefix.
+        "prefix_end": None if query.prefix is None else query.prefix + "\x7f",
+        "contains": None if contains is None else f"%{contains}%",
+        "type": query.type,
+        "stage": query.stage,
+        "after": None if query.created_after is None else first_id(query.created_after),
+        "until": None if query.created_before is None else first_id(query.created_before),
+        "before": before,
+    }
 
 
 def _rarest_first(uow: db.UnitOfWork, terms: Sequence[int]) -> list[int]:
-    if len(terms) == 1:
+    if len(terms) < 2:
         return list(terms)
-    counts = []
-    for each in terms:
-        some = sa.select(sa.literal(1)).where(tags.c.term == each).limit(_COUNTED).subquery()
-        counts.append(sa.select(sa.func.count()).select_from(some).scalar_subquery())
-    found = uow.connection.execute(sa.select(*counts)).one()
+    given = {f"term{number}": each for number, each in enumerate(terms)}
+    found = uow.connection.execute(_counts(len(terms)), given).one()
     return [each for _, each in sorted(zip(found, terms, strict=True))]
 
 
-def _by_terms(terms: Sequence[int]) -> tuple[sa.Select[Any], Any]:
+@functools.lru_cache(maxsize=64)
+def _counts(number: int) -> sa.Select[Any]:
+    counts = []
+    for each in range(number):
+        wanted = tags.c.term == sa.bindparam(f"term{each}")
+        some: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).where(wanted).limit(sa.literal_column(str(_COUNTED)))
+        )
+        counts.append(sa.select(sa.func.count()).select_from(some.subquery()).scalar_subquery())
+    return sa.select(*counts)
+
+
+@functools.lru_cache(maxsize=256)
+def _statement(shape: _Shape) -> sa.Select[Any]:
+    if shape.terms:
+        statement, identity = _by_terms(shape.terms)
+    elif shape.one_per_name:
+        statement, identity = _newest_per_name(shape)
+    else:
+        statement, identity = READ, versions.c.id
+    statement = statement.where(*_scope(shape), *_filters(shape, identity))
+    return statement.order_by(identity.desc()).limit(sa.bindparam("page"))
+
+
+def _scope(shape: _Shape) -> list[sa.ColumnElement[bool]]:
+    """Workspace and kind, asked of the table whose index is walked. Terms hold both already, and asking for them
+    again would lead a planner to walk all versions of the workspace."""
+    if shape.terms:
+        return []
+    scoped = assets if shape.one_per_name or shape.values & {"name", "prefix"} else versions
+    return [scoped.c.workspace == sa.bindparam("workspace"), scoped.c.kind == sa.bindparam("kind")]
+
+
+def _by_terms(number: int) -> tuple[sa.Select[Any], Any]:
     first = tags.alias("t0")
-    statement = READ.join(first, first.c.version_id == versions.c.id).where(first.c.term == terms[0])
-    for number, each in enumerate(terms[1:], start=1):
-        other = tags.alias(f"t{number}")
-        same = (other.c.term == each) & (other.c.version_id == first.c.version_id)
-        statement = statement.where(sa.exists().where(same))
+    statement = READ.join(first, first.c.version_id == versions.c.id)
+    statement = statement.where(first.c.term == sa.bindparam("term0"))
+    for each in range(1, number):
+        other = tags.alias(f"t{each}")
+        wanted = other.c.term == sa.bindparam(f"term{each}")
+        statement = statement.where(sa.exists().where(wanted & (other.c.version_id == first.c.version_id)))
     return statement, first.c.version_id
 
 
-def _newest_per_name(query: nouns.Query) -> tuple[sa.Select[Any], Any]:
-    if query.archived == "exclude":
+def _newest_per_name(shape: _Shape) -> tuple[sa.Select[Any], Any]:
+    if shape.archived == "exclude":
         return READ.where(versions.c.id == assets.c.latest_id), assets.c.latest_id
     newest = sa.select(sa.func.max(versions.c.id)).where(versions.c.asset_id == assets.c.id)
     return READ.where(versions.c.id == newest.correlate(assets).scalar_subquery()), versions.c.id
 
 
-def _scope(workspace: str, kind: str, query: nouns.Query) -> list[sa.ColumnElement[bool]]:
-    if query.name is not None or query.prefix is not None or query.one_per_name:
-        return [assets.c.workspace == workspace, assets.c.kind == kind]
-    return [versions.c.workspace == workspace, versions.c.kind == kind]
-
-
-def _filters(query: nouns.Query) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = []
-    if query.name is not None:
-        found.append(assets.c.name == query.name)
-    if query.prefix is not None:
-        # Names are ASCII, so '\x7f' sorts after every one that starts with the prefix.
-        found += [assets.c.name >= query.prefix, assets.c.name < query.prefix + "\x7f"]
-    if query.contains is not None:
-        found.append(assets.c.name.contains(query.contains, autoescape=True))
-    if query.type is not None:
-        found.append(versions.c.type == query.type)
-    if query.stage is not None:
-        found.append(versions.c.stage == query.stage)
-    if query.newest_only:
+def _filters(shape: _Shape, identity: Any) -> list[sa.ColumnElement[bool]]:
+    possible = {
+        "name": assets.c.name == sa.bindparam("name"),
+        "prefix": assets.c.name >= sa.bindparam("prefix"),
+        "prefix_end": assets.c.name < sa.bindparam("prefix_end"),
+        "contains": assets.c.name.like(sa.bindparam("contains"), escape="\\"),
+        "type": versions.c.type == sa.bindparam("type"),
+        "stage": versions.c.stage == sa.bindparam("stage"),
+        "after": identity >= sa.bindparam("after"),
+        "until": identity < sa.bindparam("until"),
+        "before": identity < sa.bindparam("before"),
+    }
+    found = [condition for name, condition in possible.items() if name in shape.values]
+    if shape.newest_only:
         found.append(versions.c.id == assets.c.latest_id)
     hidden = versions.c.archived | assets.c.archived
-    if query.archived == "exclude":
+    if shape.archived == "exclude":
         found.append(~hidden)
-    elif query.archived == "only":
+    elif shape.archived == "only":
         found.append(hidden)
-    return found
-
-
-def _times(query: nouns.Query, identity: Any) -> list[sa.ColumnElement[bool]]:
-    found = []
-    if query.created_after is not None:
-        found.append(identity >= first_id(query.created_after))
-    if query.created_before is not None:
-        found.append(identity < first_id(query.created_before))
     return found

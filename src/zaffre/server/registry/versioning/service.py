@@ -61,7 +61,7 @@ def search(
     rows = searching.search(uow, shelf.workspace, shelf.kind, query, before=_before(query.cursor))
     page = rows[: query.limit]
     labels = store.labels(uow, [row.id for row in page])
-    found = [shape(row, labels.get(row.id, [])) for row in page if _carries(row, query.tags)]
+    found = [shape(row, labels.get(row.id, [])) for row in page if _belongs(row, shelf, query.tags)]
     return found, str(page[-1].id) if len(rows) > query.limit else None
 
 
@@ -218,8 +218,10 @@ def terms(shelf: nouns.Shelf, tags: Mapping[str, str]) -> set[int]:
     return {store.term(shelf.workspace, shelf.kind, key, value) for key, value in tags.items()}
 
 
-def _carries(row: Any, tags: Sequence[tuple[str, str]]) -> bool:
-    return all(row.tags.get(key) == value for key, value in tags)
+def _belongs(row: Any, shelf: nouns.Shelf, tags: Sequence[tuple[str, str]]) -> bool:
+    # Tags are found by a hash of workspace, kind, name and value; what it could confuse is told apart here.
+    mine = row.workspace == shelf.workspace and row.kind == shelf.kind
+    return mine and all(row.tags.get(key) == value for key, value in tags)
 
 
 def _before(cursor: str | None) -> int | None:

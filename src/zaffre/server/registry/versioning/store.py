@@ -252,23 +252,33 @@ def version(uow: db.UnitOfWork, asset_id: int, text: str) -> sa.Row[Any] | None:
     return uow.connection.execute(query).first()
 
 
+_OF_NAME = READ.where(
+    (assets.c.workspace == sa.bindparam("in_workspace"))
+    & (assets.c.kind == sa.bindparam("of_kind"))
+    & (assets.c.name == sa.bindparam("of_name"))
+)
+_BY_NUMBER = _OF_NAME.where(versions.c.version == sa.bindparam("number"))
+_LATEST = _OF_NAME.where(versions.c.id == assets.c.latest_id)
+_BY_ALIAS = _OF_NAME.join(
+    aliases, (aliases.c.asset_id == assets.c.id) & (aliases.c.alias == sa.bindparam("by_alias"))
+).where(versions.c.id == aliases.c.version_id)
+
+
 def version_by_name(
     uow: db.UnitOfWork, workspace: str, kind: str, name: str, text: str
 ) -> sa.Row[Any] | None:
-    mine = (assets.c.workspace == workspace) & (assets.c.kind == kind) & (assets.c.name == name)
-    return uow.connection.execute(READ.where(mine & (versions.c.version == text))).first()
+    at = {"in_workspace": workspace, "of_kind": kind, "of_name": name}
+    return uow.connection.execute(_BY_NUMBER, {**at, "number": text}).first()
 
 
 def version_by_label(
     uow: db.UnitOfWork, workspace: str, kind: str, name: str, alias: str | None
 ) -> sa.Row[Any] | None:
     """The version that an alias points at; without an alias the latest."""
-    mine = (assets.c.workspace == workspace) & (assets.c.kind == kind) & (assets.c.name == name)
+    at = {"in_workspace": workspace, "of_kind": kind, "of_name": name}
     if alias is None:
-        return uow.connection.execute(READ.where(mine & (versions.c.id == assets.c.latest_id))).first()
-    pointed = (aliases.c.asset_id == assets.c.id) & (aliases.c.alias == alias)
-    query = READ.join(aliases, pointed).where(mine & (versions.c.id == aliases.c.version_id))
-    return uow.connection.execute(query).first()
+        return uow.connection.execute(_LATEST, at).first()
+    return uow.connection.execute(_BY_ALIAS, {**at, "by_alias": alias}).first()
 
 
 def lock_version(uow: db.UnitOfWork, version_id: int, *, for_use: bool) -> bool:
@@ -310,14 +320,19 @@ def all_versions(uow: db.UnitOfWork, asset_id: int) -> list[sa.Row[Any]]:
     return list(uow.connection.execute(query))
 
 
+_LABELS = (
+    sa.select(aliases.c.version_id, aliases.c.alias)
+    .where(aliases.c.version_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(aliases.c.alias)
+)
+
+
 def labels(uow: db.UnitOfWork, version_ids: Sequence[int]) -> dict[int, list[str]]:
     """The aliases of each of these versions."""
-    if not version_ids:
-        return {}
-    query = sa.select(aliases.c.version_id, aliases.c.alias).where(aliases.c.version_id.in_(version_ids))
     found: dict[int, list[str]] = {}
-    for row in uow.connection.execute(query.order_by(aliases.c.alias)):
-        found.setdefault(row.version_id, []).append(row.alias)
+    if version_ids:
+        for row in uow.connection.execute(_LABELS, {"ids": list(version_ids)}):
+            found.setdefault(row.version_id, []).append(row.alias)
     return found
 
 
@@ -363,10 +378,16 @@ def drop_uses(uow: db.UnitOfWork, workspace: str, user: str) -> None:
     uow.connection.execute(uses.delete().where((uses.c.workspace == workspace) & (uses.c.user == user)))
 
 
+_USERS = (
+    sa.select(uses.c.version_id, uses.c.user)
+    .where(uses.c.version_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(uses.c.version_id, uses.c.user)
+)
+
+
 def users(uow: db.UnitOfWork, version_ids: Sequence[int]) -> list[tuple[int, str]]:
     """Who uses each of these versions."""
-    query = sa.select(uses.c.version_id, uses.c.user).where(uses.c.version_id.in_(version_ids))
-    rows = uow.connection.execute(query.order_by(uses.c.version_id, uses.c.user))
+    rows = uow.connection.execute(_USERS, {"ids": list(version_ids)})
     return [(row.version_id, row.user) for row in rows]
 
 

@@ -1,0 +1,97 @@
+"""Preparations run beside each other; what cannot work fails, what was only out of reach is tried again."""
+
+import pathlib
+import threading
+import time
+
+import pytest
+
+from zaffre.core import errors
+from zaffre.server.endpoints.online import preparing
+from zaffre.server.environments import builds
+
+NOTHING = {"models": [], "code": None}
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    made = []
+
+    def make(environments):
+        made.append(preparing.Preparations(tmp_path, environments, None, lambda *_: None))
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.close()
+
+
+def built():
+    nowhere = pathlib.Path("/nowhere")
+    return builds.BuiltEnvironment("d" * 64, nowhere, nowhere, nowhere, True), "another Python stands in"
+
+
+def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_slow_build_holds_up_nobody_and_its_end_wakes_the_reconciler(prepare):
+    gate, woken = threading.Event(), threading.Event()
+
+    def environments(workspace, resolved, log):
+        log("solving")
+        if resolved.get("slow"):
+            gate.wait(20)
+        return built()
+
+    preparations = prepare(environments)
+    preparations.when_done = woken.set
+    assert preparations.state("r1").state == "unknown"
+    preparations.begin("r1", "default", {**NOTHING, "slow": True})
+    preparations.begin("r2", "default", NOTHING)
+    until(lambda: preparations.state("r2").state == "ready")
+    assert woken.wait(10)
+    assert preparations.state("r1").state == "building"
+    assert preparations.made_from("r1") == {}
+    gate.set()
+    until(lambda: preparations.state("r1").state == "ready")
+    assert preparations.said("r1") == ["solving"]
+    assert preparations.made_from("r1")["environment_note"] == "another Python stands in"
+
+
+def test_what_cannot_be_solved_fails_with_its_words(prepare):
+    def environments(workspace, resolved, log):
+        raise errors.Invalid("No version of nonsense fits.", hint="Correct it.")
+
+    preparations = prepare(environments)
+    preparations.begin("r1", "default", NOTHING)
+    until(lambda: preparations.state("r1").state == "failed")
+    assert preparations.state("r1").reason == "No version of nonsense fits. Correct it."
+
+
+def test_what_was_out_of_reach_is_tried_again_a_few_times(prepare, monkeypatch):
+    monkeypatch.setattr(preparing, "_PAUSE_S", 0.0)
+    tries = []
+
+    def environments(workspace, resolved, log):
+        tries.append(1)
+        if resolved.get("for_ever") or len(tries) < 3:
+            raise errors.Unavailable("The index cannot be reached.")
+        return built()
+
+    preparations = prepare(environments)
+
+    def ends_as(set_id, resolved, state):
+        def look():
+            preparations.begin(set_id, "default", resolved)
+            return preparations.state(set_id).state == state
+
+        until(look)
+
+    ends_as("r1", NOTHING, "ready")
+    assert len(tries) == 3
+    ends_as("r2", {**NOTHING, "for_ever": True}, "failed")
+    assert preparations.state("r2").reason == "The index cannot be reached."
