@@ -7,11 +7,9 @@ kills, requests, failed (must be 0), lost (acknowledged changes that were gone a
 import argparse
 import concurrent.futures
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -151,21 +149,10 @@ def main() -> None:
         result = storm(site, kills=wanted.kills, seed=wanted.seed)
     finally:
         site.server.stop()
-        stop_all(home)
+        chaos.stop_services(home)
     result["orphans"] = chaos.processes(home)
     shutil.rmtree(home, ignore_errors=True)
     print(json.dumps(result))  # the result
-
-
-def stop_all(home: Path) -> None:
-    """End what outlives the server."""
-    environment = {**os.environ, "ZAFFRE_HOME": str(home)}
-    subprocess.run(
-        [sys.executable, "-m", "zaffre.server.app", "stop-services"],
-        env=environment,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ Every answer of the deployed script tells who gave it, so that a load can check 
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from zaffre.core import version
 from zaffre.testing import open_loop, server
 
 ENDPOINT = "/workspaces/default/online-endpoints/churn"
@@ -138,6 +141,16 @@ def check_answer(number: int, answer: httpx.Response) -> str:
     if said["deployment"] != answer.headers["azureml-model-deployment"]:
         return f"the header says {answer.headers['azureml-model-deployment']}: {said}"
     return "" if said["value"] == said["weight"] * number else f"a wrong value: {said}"
+
+
+def stop_services(home: Path) -> None:
+    """End what outlives the server."""
+    subprocess.run(
+        [sys.executable, "-m", "zaffre.server.app", "stop-services"],
+        env={**os.environ, "ZAFFRE_HOME": str(home), "PYTHONPATH": str(Path(version.__file__).parents[2])},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def processes(home: Path) -> list[str]:

@@ -30,7 +30,7 @@ class ServerProcess:
             raise AssertionError("the server was not started")
         return self._process.pid
 
-    def start(self, *, within_s: float = 60) -> "ServerProcess":
+    def start(self, *, within_s: float = 180) -> "ServerProcess":
         """Start the server and wait until it answers. Raises AssertionError with what it said when it ends."""
         source = str(Path(version.__file__).parents[2])
         environment = {**os.environ, **self.environment, "ZAFFRE_HOME": str(self.home), "PYTHONPATH": source}

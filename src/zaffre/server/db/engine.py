@@ -21,6 +21,9 @@ import sqlalchemy as sa
 from zaffre.core import errors
 from zaffre.server.db import unit
 
+_FULL = ("disk is full", "no space left", "disk quota")
+"""What SQLite and PostgreSQL say then."""
+
 
 class Database:
     """One database. Threads share it. Raises Unavailable when it cannot be reached, Conflict when it is taken."""
@@ -73,14 +76,30 @@ class Database:
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
         try:
-            connection = self.engine.connect()
-        except sa.exc.OperationalError as error:
-            raise errors.Unavailable(
-                f"The database {self.url.render_as_string(hide_password=True)} cannot be reached.",
-                hint="Start it, or correct database_url in zaffre.toml.",
+            with self.engine.connect() as connection:
+                yield connection
+        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+            raise self._unavailable(error) from error
+        except sa.exc.DataError as error:
+            raise errors.Invalid(
+                "A value does not fit where it would be stored.",
+                hint="Look for a text or number that is too long.",
             ) from error
-        with connection:
-            yield connection
+
+    def _unavailable(self, error: sa.exc.DBAPIError) -> errors.Unavailable:
+        said = str(error.orig).lower()
+        if any(sign in said for sign in _FULL):
+            return errors.Unavailable(
+                "The database's disk is full; nothing of this was kept.",
+                hint="Free space on the server (`zaffre server gc`), then try again.",
+            )
+        shown = self.url.set(query={}).render_as_string(hide_password=True)
+        return errors.Unavailable(
+            f"The database {shown} cannot be reached."
+            if not self.is_sqlite
+            else "The database's disk cannot be used.",
+            hint="Start it, or correct database_url in zaffre.toml; then try again.",
+        )
 
     def _claim(self) -> None:
         path = self.url.database

@@ -1,0 +1,36 @@
+"""Homes on a file system that can be filled, and servers whose database can be killed."""
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from zaffre.testing import postgres
+
+
+@pytest.fixture
+def small_disk():
+    """A folder on a file system of its own with 48 MiB; only root can have one."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    folder = Path(tempfile.mkdtemp(prefix="zaffre-full-"))
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=48m,mode=0700", "none", str(folder)], check=False
+    )
+    if mounted.returncode:
+        folder.rmdir()
+        pytest.skip("this machine lets nobody mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+@pytest.fixture(scope="module")
+def own_postgres():
+    """A PostgreSQL server that a test may end."""
+    with postgres.serve() as server:
+        yield server

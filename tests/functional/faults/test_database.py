@@ -1,0 +1,110 @@
+"""What was acknowledged is there, whoever is killed: the server on SQLite, PostgreSQL's processes, one server of two."""
+
+import os
+import random
+import signal
+import threading
+import time
+
+import httpx
+import psycopg
+import pytest
+
+from zaffre.testing import server as servers
+
+
+def test_no_acknowledged_write_is_lost_when_the_server_is_killed(tmp_path):
+    chance = random.Random(3)
+    server = servers.ServerProcess(tmp_path / "home")
+    acknowledged = set()
+    number = 0
+    for _ in range(4):
+        server.start()
+        killer = threading.Timer(chance.uniform(0.05, 1.5), os.kill, (server.pid, signal.SIGKILL))
+        with server.client() as client:
+            killer.start()
+            try:
+                while True:
+                    number += 1
+                    if client.post("/workspaces", json={"name": f"w{number}"}).status_code == 201:
+                        acknowledged.add(f"w{number}")
+            except httpx.TransportError:
+                killer.join()
+        server.stop(signal.SIGKILL)
+    server.start()
+    try:
+        with server.client() as client:
+            there = {item["name"] for item in client.get("/workspaces").json()["items"]}
+    finally:
+        server.stop()
+    assert len(acknowledged) > 10
+    assert acknowledged - there == set()
+
+
+def test_a_postgres_that_goes_and_comes_back(own_postgres, tmp_path):
+    environment = {"ZAFFRE_DATABASE_URL": own_postgres.create_database()}
+    server = servers.ServerProcess(tmp_path / "home", environment).start()
+    try:
+        with server.client() as client:
+            assert client.post("/workspaces", json={"name": "before"}).status_code == 201
+            own_postgres.stop()
+            for _ in range(3):
+                for answer in (
+                    client.post("/workspaces", json={"name": "meanwhile"}),
+                    client.get("/workspaces"),
+                ):
+                    assert answer.status_code == 503, answer.text
+                    assert "cannot be reached" in answer.json()["detail"]
+                    assert "Traceback" not in answer.text
+                time.sleep(0.3)  # the remembered token runs out after a second: that answer must be a 503 too
+            assert httpx.get(server.facts()["url"] + "/healthz").status_code == 200
+            own_postgres.start()
+            end = time.monotonic() + 60
+            while (answer := client.post("/workspaces", json={"name": "after"})).status_code == 503:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            assert answer.status_code == 201
+            names = {item["name"] for item in client.get("/workspaces").json()["items"]}
+        assert names == {"default", "before", "after"}
+    finally:
+        server.stop()
+
+
+def holder(database_url):
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT holder FROM leases WHERE name = 'online-endpoints'").fetchone()
+    return row and row[0]
+
+
+@pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM])
+def test_two_servers_on_one_database(own_postgres, tmp_path, way):
+    """Both answer, one reconciles; when that one is killed the other takes over."""
+    url = own_postgres.create_database()
+    environment = {"ZAFFRE_DATABASE_URL": url}
+    first = servers.ServerProcess(tmp_path / "first", environment).start()
+    second = servers.ServerProcess(tmp_path / "second", environment)
+    try:
+        end = time.monotonic() + 30
+        while (before := holder(url)) is None:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        second.start()
+        with first.client() as one, second.client() as two:
+            assert one.post("/workspaces", json={"name": "by-one"}).status_code == 201
+            assert two.post("/workspaces", json={"name": "by-two"}).status_code == 201
+            assert (
+                two.get("/workspaces/by-one").status_code == one.get("/workspaces/by-two").status_code == 200
+            )
+            with first.client(second.token()) as crossed:
+                assert crossed.get("/workspaces").status_code == 200
+        assert holder(url) == before
+        first.stop(way)
+        end = time.monotonic() + 60
+        while holder(url) == before:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        with second.client() as two:
+            assert two.get("/workspaces/by-one").status_code == 200
+    finally:
+        first.stop()
+        second.stop()
