@@ -1,6 +1,7 @@
 """Record every event as a line of the audit trail, and find lines again."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from zaffre.contracts import events as catalogue
@@ -10,22 +11,23 @@ from zaffre.server.access import callers
 from zaffre.server.audit import store
 
 
-def record(uow: db.UnitOfWork, envelope: catalogue.Envelope) -> None:
+def record(uow: db.UnitOfWork, envelopes: Sequence[catalogue.Envelope]) -> None:
     """A subscriber of events: one line per event, however often it is told."""
-    store.insert(
-        uow,
-        {
-            "event_id": envelope.id,
-            "time": envelope.time,
-            "actor": envelope.actor,
-            "action": envelope.type,
-            "workspace": envelope.workspace,
-            "subject": envelope.subject,
-            "reason": envelope.reason,
-            "request_id": envelope.request_id,
-            "data": envelope.data,
-        },
-    )
+    store.insert(uow, [_row(envelope) for envelope in envelopes])
+
+
+def _row(envelope: catalogue.Envelope) -> dict[str, Any]:
+    return {
+        "event_id": envelope.id,
+        "time": envelope.time,
+        "actor": envelope.actor,
+        "action": envelope.type,
+        "workspace": envelope.workspace,
+        "subject": envelope.subject,
+        "reason": envelope.reason,
+        "request_id": envelope.request_id,
+        "data": envelope.data,
+    }
 
 
 def search(

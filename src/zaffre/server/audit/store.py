@@ -31,9 +31,9 @@ _INSERT = {
 }
 
 
-def insert(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
-    """Write a line; one that is there already (the event was told twice) stays."""
-    uow.connection.execute(_INSERT[uow.connection.dialect.name], row)
+def insert(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
+    """Write lines; one that is there already (the event was told twice) stays."""
+    uow.connection.execute(_INSERT[uow.connection.dialect.name], rows)
 
 
 def search(

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 TOPIC = "events"
 """What a relay listens to on the database."""
 
-Subscriber = Callable[[db.UnitOfWork, catalogue.Envelope], None]
+Subscriber = Callable[[db.UnitOfWork, Sequence[catalogue.Envelope]], None]
+"""Is told of events in the order of writing, many at once under load; it must bear being told twice."""
 
 
 class Actor(Protocol):
@@ -70,10 +71,11 @@ def relay(database: db.Database, subscribers: Mapping[str, Subscriber], *, limit
 
 def _deliver_all(uow: db.UnitOfWork, rows: Sequence[Any], name: str, subscriber: Subscriber) -> None:
     """Tell one subscriber of many events at once; only when that fails, of each by itself."""
+    if not rows:
+        return
     try:
         with uow.connection.begin_nested():
-            for row in rows:
-                subscriber(uow, envelope(row))
+            subscriber(uow, [envelope(row) for row in rows])
     except Exception:  # noqa: BLE001 # `_deliver` finds out which event it was, and remembers it
         for row in rows:
             _deliver(uow, row, name, subscriber, attempts=0)
@@ -82,7 +84,7 @@ def _deliver_all(uow: db.UnitOfWork, rows: Sequence[Any], name: str, subscriber:
 def _deliver(uow: db.UnitOfWork, row: Any, name: str, subscriber: Subscriber, *, attempts: int) -> None:
     try:
         with uow.connection.begin_nested():
-            subscriber(uow, envelope(row))
+            subscriber(uow, [envelope(row)])
     except Exception as error:  # whatever one subscriber does, the others are told
         log.exception("subscriber %s failed on event %s", name, row.id)
         pause_s = min(2.0**attempts, 300.0)

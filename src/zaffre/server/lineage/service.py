@@ -1,6 +1,6 @@
 """From events to a graph, and from any answer of an endpoint back to everything behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zaffre.contracts import events as catalogue
@@ -12,15 +12,31 @@ from zaffre.server.lineage import reading, store
 DEEPEST = 12
 
 
-def record(uow: db.UnitOfWork, envelope: catalogue.Envelope) -> None:
-    """A subscriber of events; telling it twice changes nothing."""
-    nodes, edges = reading.read(envelope)
-    for node, facts in nodes:
-        row = {"workspace": envelope.workspace, "id": node, "time": envelope.time, "facts": facts}
-        store.save_node(uow, row)
-    for source, relation, target in edges:
-        row = {"workspace": envelope.workspace, "source": source, "relation": relation, "target": target}
-        store.save_edge(uow, row)
+def record(uow: db.UnitOfWork, envelopes: Sequence[catalogue.Envelope]) -> None:
+    """A subscriber of events; being told twice changes nothing."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    relations: list[dict[str, Any]] = []
+    for envelope in envelopes:
+        nodes, edges = reading.read(envelope)
+        mine = found.setdefault(envelope.workspace, {})
+        for node, facts in nodes:
+            row = {"workspace": envelope.workspace, "id": node, "time": envelope.time, "facts": {}}
+            mine.setdefault(node, row)["facts"].update(facts)
+        for source, relation, target in edges:
+            row = {"workspace": envelope.workspace, "source": source, "relation": relation, "target": target}
+            relations.append(row)
+    for workspace, rows in found.items():
+        _save_nodes(uow, workspace, rows)
+    store.save_edges(uow, relations)
+
+
+def _save_nodes(uow: db.UnitOfWork, workspace: str, rows: dict[str, dict[str, Any]]) -> None:
+    known = {row.id: row.facts for row in store.get_nodes(uow, workspace, list(rows))}
+    merged = {
+        node: {**row, "facts": {**known[node], **row["facts"]}} for node, row in rows.items() if node in known
+    }
+    store.insert_nodes(uow, [row for node, row in rows.items() if node not in known])
+    store.update_nodes(uow, [row for node, row in merged.items() if row["facts"] != known[node]])
 
 
 def trace(uow: db.UnitOfWork, caller: callers.Caller, workspace: str, subject: str) -> dict[str, Any]:

@@ -31,31 +31,38 @@ def get_nodes(uow: db.UnitOfWork, workspace: str, ids: list[str]) -> list[sa.Row
     return list(uow.connection.execute(query))
 
 
-# Built once: these run for every event.
-_FACTS = sa.select(nodes.c.facts).where(
-    (nodes.c.workspace == sa.bindparam("workspace")) & (nodes.c.id == sa.bindparam("node"))
-)
+# Built once: these run for every batch of events.
 _INSERT_NODE = nodes.insert()
+_UPDATE_NODE = (
+    nodes.update()
+    .where((nodes.c.workspace == sa.bindparam("in_workspace")) & (nodes.c.id == sa.bindparam("node")))
+    .values(facts=sa.bindparam("new_facts"))
+)
 _INSERT_EDGE = {
     name: insert(edges).on_conflict_do_nothing()
     for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
 
 
-def save_node(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
-    """Write a thing's facts, or add to those that are known."""
-    known = uow.connection.execute(_FACTS, {"workspace": row["workspace"], "node": row["id"]}).first()
-    if known is None:
-        uow.connection.execute(_INSERT_NODE, row)
-        return
-    facts = {**known.facts, **row["facts"]}
-    if facts != known.facts:
-        mine = (nodes.c.workspace == row["workspace"]) & (nodes.c.id == row["id"])
-        uow.connection.execute(nodes.update().where(mine).values(facts=facts))
+def insert_nodes(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
+    """Write things that are not known yet."""
+    if rows:
+        uow.connection.execute(_INSERT_NODE, rows)
 
 
-def save_edge(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
-    uow.connection.execute(_INSERT_EDGE[uow.connection.dialect.name], row)
+def update_nodes(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
+    """Replace the facts of things that are known."""
+    if rows:
+        places = [
+            {"in_workspace": row["workspace"], "node": row["id"], "new_facts": row["facts"]} for row in rows
+        ]
+        uow.connection.execute(_UPDATE_NODE, places)
+
+
+def save_edges(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
+    """Write relations; those that are known stay."""
+    if rows:
+        uow.connection.execute(_INSERT_EDGE[uow.connection.dialect.name], rows)
 
 
 def edges_from(uow: db.UnitOfWork, workspace: str, ids: list[str]) -> list[sa.Row[Any]]:

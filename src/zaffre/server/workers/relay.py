@@ -7,9 +7,10 @@ from zaffre.core import clock
 from zaffre.server import audit, db, events, lineage
 from zaffre.server.workers import loop
 
-BATCH = 100
+BATCH = 200
 RESTING = 2.0
 """How long the relay rests after each batch, in times of what the batch took."""
+SHORTEST_S = 0.02
 LATEST_S = 5.0
 """How long an event of another server, whose commit rings no bell here, may wait."""
 
@@ -28,7 +29,7 @@ def build(database: db.Database, more: Mapping[str, events.Subscriber] | None = 
             if not events.relay(database, subscribers, limit=BATCH):
                 break
             # Under load events gather meanwhile and are told together; requests get the rest of the processor.
-            time.sleep(min(RESTING * (time.monotonic() - began), 0.5))
+            time.sleep(max(SHORTEST_S, min(RESTING * (time.monotonic() - began), 0.5)))
         due = events.next_retry(database)
         return LATEST_S if due is None else min(LATEST_S, max(0.05, (due - clock.now()).total_seconds()))
 

@@ -20,7 +20,7 @@ def tell(database, *events):
                 data=event.model_dump(mode="json"),
                 reason="why",
             )
-            lineage.record(uow, envelope)
+            lineage.record(uow, [envelope])
 
 
 MODEL = catalogue.ModelRegistered(
@@ -78,3 +78,26 @@ def test_a_model_leads_forward_to_what_serves_it(database):
 def test_what_nobody_recorded_is_not_found(database):
     with database.read() as uow, pytest.raises(errors.NotFound, match="x-zaffre-revision"):
         lineage.trace(uow, CALLER, "w", "revisions/none")
+
+
+def test_events_of_one_thing_that_are_told_together_add_up(database):
+    ready = catalogue.DeploymentReady(endpoint="e", deployment="blue", revision="r123")
+    with database.write() as uow:
+        together = [
+            catalogue.Envelope(
+                id=f"{number:032d}",
+                time=clock.now(),
+                type=event.type_name(),
+                workspace="w",
+                subject="",
+                actor="ann",
+                data=event.model_dump(mode="json"),
+            )
+            for number, event in enumerate([MODEL, REVISED, ready, MODEL])
+        ]
+        lineage.record(uow, together)
+    with database.read() as uow:
+        graph = lineage.trace(uow, CALLER, "w", "revisions/r123")
+    nodes = {node["id"]: node["facts"] for node in graph["nodes"]}
+    assert nodes["revisions/r123"]["deployment"] == "blue"
+    assert nodes["revisions/r123"]["ready_at"]

@@ -77,7 +77,9 @@ def facts(database):
     heard = []
 
     def read():
-        while events.relay(database, {"t": lambda uow, e: heard.append((e.type, e.subject, e.data))}):
+        while events.relay(
+            database, {"t": lambda uow, es: heard.extend((e.type, e.subject, e.data) for e in es)}
+        ):
             pass
         return [fact for fact in heard if not fact[0].startswith("Workspace")]
 

@@ -237,5 +237,5 @@ def test_a_deleted_model_gives_its_bytes_free(database, ann, room, enter, monkey
 def test_the_reason_of_a_change_travels_with_its_event(database, enter):
     enter()
     heard = []
-    events.relay(database, {"t": lambda uow, e: heard.append((e.type, e.actor, e.reason))})
+    events.relay(database, {"t": lambda uow, es: heard.extend((e.type, e.actor, e.reason) for e in es)})
     assert ("ModelRegistered", "ann", "a good one") in heard
