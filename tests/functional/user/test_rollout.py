@@ -102,3 +102,20 @@ def test_what_takes_traffic_stays(blue):
     assert "has 100 % of the traffic" in blue.error(
         "az ml online-deployment delete -n blue -e my-endpoint -y", 5
     )
+
+
+def test_an_environment_shows_its_lock_and_a_clone_keeps_it(blue):
+    blue.write("env.yml", "name: own\nimage: some/base:1\nconda_file: environment/conda.yml\n")
+    blue("az ml environment create -f env.yml")
+    line = "az ml online-deployment create -n {} -e my-endpoint -f blue.YAML --set environment=azureml:{}@latest -o none"
+    blue(line.format("first", "own"))
+    shown = blue.json("az ml environment show -n own -v 1")
+    assert len(shown["lock_digest"]) == 64
+    assert shown["python"].startswith("3.")
+    blue("az ml environment create -n copy --from azureml:own:1")
+    blue(line.format("second", "copy"))
+    assert blue.json("az ml environment show -n copy -v 1")["lock_digest"] == shown["lock_digest"]
+    locked = "az ml audit list --action EnvironmentLocked --subject environments/own:1 --query 'length(@)'"
+    assert blue.out(locked) == "1"
+    blue("az ml online-deployment delete -n first -e my-endpoint -y --no-wait")
+    blue("az ml online-deployment delete -n second -e my-endpoint -y --no-wait")

@@ -10,6 +10,7 @@ from zaffre.server.artifacts import ports as artifact_ports
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.endpoints.online import no_code
 from zaffre.server.environments import builds, definitions, workshop
+from zaffre.server.environments import locks as lock_texts
 from zaffre.server.environments import service as locks
 from zaffre.server.registry.environments import service as environments
 
@@ -29,8 +30,48 @@ class Building:
     ) -> tuple[builds.BuiltEnvironment, str | None]:
         """Lock once, build once; raises as the environments room does."""
         subject, definition = self._definition(workspace, resolved)
+        asked = resolved["environment"]
+        registered = (asked["name"], asked["version"]) if "version" in asked else None
+        if registered:
+            self._bring_lock(workspace, registered, subject)
         lock, built = self.workshop.build(_CALLER, workspace, subject, definition, log=log)
+        if registered:
+            self._keep_lock(workspace, registered, lock)
         return built, lock.stand_in
+
+    def _bring_lock(self, workspace: str, registered: tuple[str, str], subject: str) -> None:
+        """A clone has its lock from the original: it is not solved again."""
+        with self.database.read() as uow:
+            text = environments.lock_of(uow, _CALLER, workspace, *registered)
+            if text is None or locks.find(uow, _CALLER, workspace, subject) is not None:
+                return
+        with self.database.write() as uow:
+            locks.keep(uow, _CALLER, workspace, subject, lock_texts.Lock.from_json(text))
+
+    def _keep_lock(self, workspace: str, registered: tuple[str, str], lock: lock_texts.Lock) -> None:
+        """With the version itself, so that every show of it says what the lock decided."""
+        name, version = registered
+        with self.database.read() as uow:
+            if environments.lock_of(uow, _CALLER, workspace, name, version) is not None:
+                return
+        facts = {
+            "python": lock.python,
+            "stand_in": lock.stand_in,
+            "notes": list(lock.notes),
+            "image": lock.image,
+        }
+        told = {key: value for key, value in facts.items() if value}
+        with self.database.write() as uow:
+            environments.keep_lock(
+                uow,
+                _CALLER,
+                workspace,
+                name,
+                version=version,
+                lock_json=lock.to_json(),
+                digest=lock.digest,
+                facts=told,
+            )
 
     def _definition(self, workspace: str, resolved: dict[str, Any]) -> tuple[str, definitions.Definition]:
         asked = resolved["environment"]

@@ -104,19 +104,38 @@ def set_lock(
     digest: str,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Keep the lock with its version, once. The same again is fine; another raises Conflict.
-
-    `facts` goes into the status beside `lock_digest`: `python`, `stand_in`, `notes`, `source`.
-    """
-    mine = shelf(workspace)
-    callers.require(caller, "environments/write", mine.resource(name))
-    kept = locks.set_once(uow, mine, name, version, text=lock_json, digest=digest, facts=dict(facts or {}))
+    """As `keep_lock`, and tells of it."""
+    kept = keep_lock(
+        uow, caller, workspace, name, version=version, lock_json=lock_json, digest=digest, facts=facts
+    )
     if kept is None:
         return
     number, known = kept
+    mine = shelf(workspace)
     python = str(known.get("python") or "")
     event = catalogue.EnvironmentLocked(name=name, version=number, lock_digest=digest, python=python)
     events.append(uow, caller, event, workspace=workspace, subject=mine.subject(name, number))
+
+
+def keep_lock(
+    uow: db.UnitOfWork,
+    caller: callers.Caller,
+    workspace: str,
+    name: str,
+    *,
+    version: str,
+    lock_json: str,
+    digest: str,
+    facts: Mapping[str, Any] | None = None,
+) -> tuple[str, dict[str, Any]] | None:
+    """Keep the lock with its version, once; returns number and facts, or None when it had this lock already.
+
+    `facts` goes into the status beside `lock_digest`: `python`, `stand_in`, `notes`, `source`, `image`. Another lock
+    raises Conflict.
+    """
+    mine = shelf(workspace)
+    callers.require(caller, "environments/write", mine.resource(name))
+    return locks.set_once(uow, mine, name, version, text=lock_json, digest=digest, facts=dict(facts or {}))
 
 
 def lock_of(
