@@ -56,8 +56,11 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[PostgresServer]:
-    """Start a server, yield it, stop it. Raises Unavailable when PostgreSQL is not installed."""
+def serve(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Start a server, yield it, stop it. Raises Unavailable when PostgreSQL is not installed.
+
+    Only a `durable` one keeps what was committed when it is stopped as by a crash; the others are faster.
+    """
     binaries = _binaries()
     owner = _unprivileged_owner()
     folder = Path(tempfile.mkdtemp(prefix="zaffre-pg-", dir="/tmp"))
@@ -66,8 +69,8 @@ def serve() -> Iterator[PostgresServer]:
     port = free_port()
     data = folder / "data"
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c max_connections=200"
-    # No test pulls the plug of this server, so it need not wait for its disk.
-    options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+    if not durable:
+        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     try:
         _run(
             [

@@ -32,5 +32,5 @@ def small_disk():
 @pytest.fixture(scope="module")
 def own_postgres():
     """A PostgreSQL server that a test may end."""
-    with postgres.serve() as server:
+    with postgres.serve(durable=True) as server:
         yield server

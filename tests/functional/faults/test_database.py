@@ -26,8 +26,8 @@ def test_no_acknowledged_write_is_lost_when_the_server_is_killed(tmp_path):
             try:
                 while True:
                     number += 1
-                    if client.post("/workspaces", json={"name": f"w{number}"}).status_code == 201:
-                        acknowledged.add(f"w{number}")
+                    if client.post("/workspaces", json={"name": f"wide{number}"}).status_code == 201:
+                        acknowledged.add(f"wide{number}")
             except httpx.TransportError:
                 killer.join()
         server.stop(signal.SIGKILL)

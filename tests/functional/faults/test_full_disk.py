@@ -51,10 +51,10 @@ def test_a_full_disk_refuses_every_change_clearly_and_heals(small_disk):
         site.done("PUT", chaos.ENDPOINT, json={"auth_mode": "key"})
         ballast = fill(small_disk)
         seen = [
-            site.call("POST", "/workspaces", json={"name": f"w{n}", "description": "x" * 20000})
+            site.call("POST", "/workspaces", json={"name": f"wide{n}", "description": "x" * 20000})
             for n in range(60)
         ]
-        made = {f"w{n}" for n, answer in enumerate(seen) if answer.status_code == 201}
+        made = {f"wide{n}" for n, answer in enumerate(seen) if answer.status_code == 201}
         for answer in seen:
             if answer.status_code != 201:
                 full(answer)

@@ -120,7 +120,7 @@ def test_nothing_surprises_any_route(attacked):
 
 
 CREATIONS = [
-    ("post", "/workspaces", {"name": "w"}),
+    ("post", "/workspaces", {"name": "wide"}),
     ("put", "/workspaces/default", {}),
     ("post", "/tokens", {"name": "t", "grants": [{"role": "reader"}]}),
     ("post", "/workspaces/default/models/m/versions", {"type": "custom_model", "path": "zaffre://trees/" + "0" * 64}),
