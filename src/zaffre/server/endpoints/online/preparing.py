@@ -75,7 +75,7 @@ class Preparations:
         if future is None:
             return facts.Environment()
         if not future.done():
-            return facts.Environment("building")
+            return facts.Environment("building", self._newest_line(set_id))
         error = future.exception()
         if error is None:
             return facts.Environment("ready")
@@ -112,6 +112,11 @@ class Preparations:
     def close(self) -> None:
         """Begin nothing more; what is under way goes on until it ends by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _newest_line(self, set_id: str) -> str:
+        """What whoever waits is shown of the build's log while it grows."""
+        said = self._said.get(set_id, ())
+        return f"Preparing the environment: {said[-1].strip()}" if said else ""
 
     def _may_try_again(self, set_id: str) -> bool:
         """What was not reachable may be there in a moment: some more tries, with a pause before each."""
