@@ -41,13 +41,7 @@ def zaffre_server(home, environment=None):
     try:
         yield running_server
     finally:
-        running_server.stop()
-        subprocess.run(
-            [sys.executable, "-m", "zaffre.server.app", "stop-services"],
-            env={**os.environ, **(environment or {}), "ZAFFRE_HOME": str(home)},
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
+        running_server.end()
 
 
 def peer(name, *requirements):

@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 
-from zaffre.core import version
+from zaffre.core import settings, version
+from zaffre.server.app import home as homes
+from zaffre.server.app import stopping
 
 
 class ServerProcess:
@@ -69,6 +71,13 @@ class ServerProcess:
             process.stderr.close()
         self._process = None
         return code
+
+    def end(self) -> None:
+        """Stop the server and everything that outlives it."""
+        self.stop()
+        environment = {**self.environment, "ZAFFRE_HOME": str(self.home), "ZAFFRE_DRAIN_S": "1"}
+        configured, _ = settings.load(environment)
+        stopping.stop_services(configured, homes.Home(configured))
 
     def token(self) -> str:
         """The owner's token."""

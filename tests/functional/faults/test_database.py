@@ -36,7 +36,7 @@ def test_no_acknowledged_write_is_lost_when_the_server_is_killed(tmp_path):
         with server.client() as client:
             there = {item["name"] for item in client.get("/workspaces").json()["items"]}
     finally:
-        server.stop()
+        server.end()
     assert len(acknowledged) > 10
     assert acknowledged - there == set()
 
@@ -67,7 +67,7 @@ def test_a_postgres_that_goes_and_comes_back(own_postgres, tmp_path):
             names = {item["name"] for item in client.get("/workspaces").json()["items"]}
         assert names == {"default", "before", "after"}
     finally:
-        server.stop()
+        server.end()
 
 
 def holder(database_url):
@@ -106,5 +106,5 @@ def test_two_servers_on_one_database(own_postgres, tmp_path, way):
         with second.client() as two:
             assert two.get("/workspaces/by-one").status_code == 200
     finally:
-        first.stop()
-        second.stop()
+        first.end()
+        second.end()

@@ -14,7 +14,7 @@ def shared(tmp_path_factory):
         tmp_path_factory.mktemp("server") / "home", {"ZAFFRE_MAX_UPLOAD_BYTES": "3000000"}
     ).start()
     yield running
-    running.stop()
+    running.end()
 
 
 @pytest.fixture

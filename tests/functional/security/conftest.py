@@ -13,11 +13,11 @@ def attacked(request, tmp_path_factory):
         environment["ZAFFRE_DATABASE_URL"] = request.getfixturevalue("postgres_server").create_database()
     running = servers.ServerProcess(tmp_path_factory.mktemp("attacked") / "home", environment).start()
     yield running
-    running.stop()
+    running.end()
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     running = servers.ServerProcess(tmp_path_factory.mktemp("shared") / "home").start()
     yield running
-    running.stop()
+    running.end()

@@ -138,7 +138,7 @@ def people(tmp_path_factory):
     yield clients
     for client in clients.values():
         client.close()
-    running.stop()
+    running.end()
 
 
 def ask(client, method, path, body):

@@ -9,7 +9,7 @@ from zaffre.testing import server as servers
 def server(tmp_path):
     running = servers.ServerProcess(tmp_path / "home").start()
     yield running
-    running.stop()
+    running.end()
 
 
 @pytest.fixture(scope="module")
@@ -17,4 +17,4 @@ def shared(tmp_path_factory):
     """One server for the tests of a module that change nothing."""
     running = servers.ServerProcess(tmp_path_factory.mktemp("server") / "home").start()
     yield running
-    running.stop()
+    running.end()

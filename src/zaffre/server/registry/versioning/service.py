@@ -234,7 +234,8 @@ def _belongs(row: Any, shelf: nouns.Shelf, tags: Sequence[tuple[str, str]]) -> b
 def _before(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+    # The databases' whole numbers have 63 bits and a sign.
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19 and int(cursor) < 1 << 63):
         raise errors.Invalid("The cursor is not one that a page gave.", hint="Start again without it.")
     return int(cursor)
 
