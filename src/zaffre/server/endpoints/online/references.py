@@ -5,8 +5,6 @@ resolved = {"models": [{name, version, type, address}], "ensemble": bool,
             "code": {address, digest, name} | None}
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
@@ -115,9 +113,10 @@ def _model(
         reference = names.parse_reference(given, kind="models")
         _refuse_elsewhere(reference, given)
         found = models.get(uow, caller, workspace, reference.name, _version(reference))
-    else:
-        _name_by_content(given)
+    elif given.name is not None:
         found = models.create(uow, caller, workspace, given)
+    else:
+        found = models.anonymous(uow, caller, workspace, given)
     if found.type == "triton_model":
         raise errors.Unsupported(
             f"models/{found.name}:{found.version} is a Triton model, which needs a container to run in.",
@@ -165,14 +164,6 @@ def _refuse_elsewhere(reference: names.Reference, text: str) -> None:
         raise errors.Unsupported(
             f"{text!r} lies in a registry outside this server.", hint="Register the model here first."
         )
-
-
-def _name_by_content(model: model_contract.Model) -> None:
-    """An inline model without a name gets one that its content decides, so that the same one is registered once."""
-    if model.name is None:
-        text = json.dumps(model.to_wire(), sort_keys=True)
-        model.name = f"anonymous-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        model.version = "1"
 
 
 def _code(uow: db.UnitOfWork, workspace: str, deployment: contract.OnlineDeployment) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 The server never unpickles a model. It looks at file names, and reads the text of an MLmodel file.
 """
 
+import dataclasses
 import math
 from typing import Any
 
@@ -26,6 +27,7 @@ NOUN = nouns.Noun(
     deleted=catalogue.ModelDeleted,
 )
 _MLMODEL_LIMIT = 1 << 20
+ANONYMOUS = "anonymous"
 
 
 def shelf(workspace: str) -> nouns.Shelf:
@@ -52,9 +54,29 @@ def register(
     mine = shelf(workspace)
     callers.require(caller, "models/write", mine.resource(model.name or ""))  # before anything is looked up
     found = content.find(uow, mine, model.path)
+    draft = _draft(model, _name(model), found)
+    if model.flavors is None and room is not None:
+        flavors = _flavors(room, found)
+        draft = draft if flavors is None else draft.with_facts(flavors=flavors)
+    return entering.enter(uow, caller, mine, draft, found.place)
+
+
+def anonymous(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, model: contract.Model
+) -> contract.Model:
+    """The model that a deployment gives inline without a name: one hidden version per content."""
+    mine = shelf(workspace)
+    callers.require(caller, "models/write", mine.resource(ANONYMOUS))
+    found = content.find(uow, mine, model.path)
+    draft = _draft(model, ANONYMOUS, found)
+    draft = dataclasses.replace(draft, version=service.content_of(draft.body)[:32], hidden=True)
+    return contract.Model.from_body(document(entering.enter(uow, caller, mine, draft, found.place)[0]))
+
+
+def _draft(model: contract.Model, name: str, found: content.Content) -> nouns.Draft:
     _demand(model, found)
-    draft = nouns.Draft(
-        name=_name(model),
+    return nouns.Draft(
+        name=name,
         version=model.version,
         body=documents.body_of(model),
         type=model.type,
@@ -65,10 +87,6 @@ def register(
         facts={**found.facts(), **_warnings(found)},
         aliases=tuple(model.zaffre.aliases) if model.zaffre else (),
     )
-    if model.flavors is None and room is not None:
-        flavors = _flavors(room, found)
-        draft = draft if flavors is None else draft.with_facts(flavors=flavors)
-    return entering.enter(uow, caller, mine, draft, found.place)
 
 
 def get(

@@ -5,8 +5,8 @@ from zaffre.core import errors
 from zaffre.server import events
 from zaffre.server.access import callers
 from zaffre.server.registry.models import service as models
+from zaffre.server.registry.versioning import nouns, uses
 from zaffre.server.registry.versioning import service as versioning
-from zaffre.server.registry.versioning import uses
 
 SHELF = models.shelf("default")
 
@@ -239,3 +239,16 @@ def test_the_reason_of_a_change_travels_with_its_event(database, enter):
     heard = []
     events.relay(database, {"t": lambda uow, es: heard.extend((e.type, e.actor, e.reason) for e in es)})
     assert ("ModelRegistered", "ann", "a good one") in heard
+
+
+def test_an_inline_model_is_one_hidden_version_per_content(database, ann, plant):
+    def inline(path):
+        with database.write() as uow:
+            return models.anonymous(uow, ann, "default", model.Model(path=path))
+
+    one, two = plant({"a.bin": b"one"}, "a.bin"), plant({"a.bin": b"two"}, "a.bin")
+    first, again, other = inline(one), inline(one), inline(two)
+    assert first.version == again.version != other.version
+    with database.read() as uow:
+        assert versioning.search(uow, ann, SHELF, nouns.Query()) == ([], None)
+        assert models.get(uow, ann, "default", first.name, first.version).path == one
