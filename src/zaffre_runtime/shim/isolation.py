@@ -115,6 +115,12 @@ def closed_ancestor(path: str, uid: int, gid: int) -> Optional[str]:
     return None
 
 
+def needs_bind(path: str, uid: int, gid: int) -> bool:
+    """Whether the uid would not find `path` inside unless it is bound: it may not enter, or /tmp is its own there."""
+    covered = any(is_below(os.path.normpath(path), folder) for folder in _PRIVATE_TEMPORARY)
+    return covered or closed_ancestor(path, uid, gid) is not None
+
+
 def ancestors(path: str) -> List[str]:
     """The folders above a path, top-most first, without the root."""
     parts = os.path.normpath(path).strip("/").split("/")

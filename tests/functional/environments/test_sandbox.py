@@ -7,8 +7,10 @@ import http.server
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
+import tempfile
 import threading
 from pathlib import Path
 
@@ -125,3 +127,20 @@ def test_its_code_runs_as_nobody_sees_nothing_and_leaves_nothing(
     assert not any(b"time.sleep(7777)" in command for command in command_lines())
     owners = {path.lstat().st_uid for path in built.path.rglob("*")}
     assert owners == {os.geteuid()}
+
+
+def test_what_lies_open_below_the_temporary_folder_is_found_inside(home):
+    """An installation below /tmp, which is private inside, must still find its own tools."""
+    place = Path(tempfile.mkdtemp(dir="/tmp"))
+    try:
+        place.chmod(0o755)
+        tool = place / "tool"
+        tool.write_text("#!/bin/sh\necho found\n")
+        tool.chmod(0o755)
+        box = sandbox.Sandbox(home / ".sandbox", 64322, ())
+        with box.folder() as folder:
+            command = box.wrap([str(tool)], folder, readable=[str(tool)])
+            done = subprocess.run(command, capture_output=True, text=True)
+        assert done.stdout == "found\n", done
+    finally:
+        shutil.rmtree(place)

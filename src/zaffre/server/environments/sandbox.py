@@ -48,7 +48,7 @@ class Sandbox:
 
     def wrap(self, command: Sequence[str], folder: Path, *, readable: Sequence[str]) -> list[str]:
         """The command that runs `command` inside; `readable` are files and folders that it needs."""
-        closed = [path for path in readable if isolation.closed_ancestor(path, self.uid, self.uid)]
+        closed = [path for path in readable if isolation.needs_bind(path, self.uid, self.uid)]
         wanted = {
             "command": list(command), "folder": str(folder), "readable": closed, "uid": self.uid, "hidden": self.hidden,
         }  # fmt: skip
