@@ -187,7 +187,7 @@ def crash(story: Story, traffic: load.Load) -> None:
 def report(story: Story, traffic: load.Load) -> None:
     story.say("What the requests saw")
     print(f"{'phase':26}{'requests':>9}{'failed':>8}{'blue':>8}{'green':>8}{'p50 ms':>9}{'p99 ms':>9}")
-    for phase in load.merged(traffic.phases):
+    for phase in filter(lambda phase: phase.requests, load.merged(traffic.phases)):
         counts = phase.by_deployment
         print(
             f"{phase.name:26}{phase.requests:>9}{len(phase.failures):>8}{counts['blue']:>8}{counts['green']:>8}"
