@@ -5,20 +5,11 @@ import os
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-import importlib
-import pkgutil
-
 import pytest
 
-import zaffre.server
 from zaffre.server import db
+from zaffre.server.app import tables
 from zaffre.testing import postgres
-
-
-def _load_every_store():
-    for module in pkgutil.walk_packages(zaffre.server.__path__, "zaffre.server."):
-        if module.name.endswith(".store"):
-            importlib.import_module(module.name)
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +29,9 @@ def database_url(request, tmp_path):
 @pytest.fixture
 def database(database_url):
     """A database with every room's tables."""
-    _load_every_store()
+    metadata = tables.metadata()
     opened = db.Database(database_url)
     with opened.write() as uow:
-        db.metadata.create_all(uow.connection)
+        metadata.create_all(uow.connection)
     yield opened
     opened.close()
