@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from zaffre.cli import entities, grammar, options, sessions
+from zaffre.cli import entities, grammar, options, progress, sessions
 from zaffre.core import errors
 
 noun = grammar.Noun("online-deployment", help="Online deployments: models that answer behind an endpoint.")
@@ -112,17 +112,22 @@ def delete(session: sessions.Session, given: grammar.Given) -> None:
         "--lines", "-l", type=click.IntRange(min=1), help="How many of the last lines; default 5000."
     ),
     grammar.option("--container", "-c", help="inference-server (default) or storage-initializer."),
+    grammar.option("--follow", takes="none", help="Then print new lines as they come, until interrupted."),
     options.LOCAL,
 )
 def get_logs(session: sessions.Session, given: grammar.Given) -> Any:
     """Print the last lines of every instance, from the first line of init() on."""
     entities.refuse_local(given)
+    news = session.client.online_deployments.follow(given.name, given.endpoint_name) if given.follow else ()
     text = session.client.online_deployments.get_logs(
         given.name, given.endpoint_name, given.lines or 5000, container_type=given.container
     )
     if given.output is not None or given.query is not None:
         return text
     sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+    for lines in news:
+        sys.stdout.writelines(f"{line}\n" for line in progress.lines_of({"lines": lines}))
+        sys.stdout.flush()
     return None
 
 

@@ -55,7 +55,9 @@ class Lines(Silence):
         self._say(f"{what} ({size(total)})")
 
     def progress(self, operation: dict[str, Any]) -> None:
-        """The message, when it is a new one."""
+        """The lines that came, and the message, when it is a new one."""
+        for line in lines_of(operation):
+            self._say(line)
         message = message_of(operation)
         if str(operation.get("state", "")).lower() == "failed":
             return  # the error that follows says it
@@ -111,6 +113,8 @@ class Bars(Silence):
 
     def progress(self, operation: dict[str, Any]) -> None:
         """A bar of parts done, or one that only moves when nobody knows how far it is."""
+        for line in lines_of(operation):
+            self._bars.console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
         if self._work is None:
             self._bars.start()
             self._work = self._bars.add_task("", total=None, amount="")
@@ -125,6 +129,16 @@ class Bars(Silence):
     def close(self) -> None:
         """Leaves the terminal as it was."""
         self._bars.stop()
+
+
+def lines_of(operation: dict[str, Any]) -> list[str]:
+    """What the work printed since the last look, each line after who printed it."""
+    return [f"[{line['source']}] {printable(line['text'])}" for line in operation.get("lines") or ()]
+
+
+def printable(text: str) -> str:
+    """A line without what would move a terminal's cursor or change its state: output of strangers' code."""
+    return "".join(letter if letter.isprintable() or letter == "\t" else "\ufffd" for letter in text)
 
 
 def message_of(operation: dict[str, Any]) -> str:

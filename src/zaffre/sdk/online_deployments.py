@@ -7,7 +7,7 @@ import httpx
 
 from zaffre.contracts import online_deployment
 from zaffre.core import errors
-from zaffre.sdk import operations, paging, pollers
+from zaffre.sdk import following, operations, paging, pollers
 
 Deployment = online_deployment.OnlineDeployment
 
@@ -38,8 +38,9 @@ class OnlineDeploymentOperations:
             raise errors.Invalid(f"The deployment has no {lacks}.", hint=f"Give it one: {lacks}.")
         body = self._scope.bundled(deployment)
         parameters = {"all_traffic": True} if all_traffic else None
+        output = self._output(name, endpoint)
         response = self._scope.wire.send("PUT", self._path(endpoint, name), body=body, parameters=parameters)
-        return self._poller(response, name, endpoint)
+        return self._poller(response, name, endpoint, output)
 
     def begin_update(
         self, name: str, endpoint_name: str, change: Callable[[Deployment], Deployment]
@@ -48,8 +49,9 @@ class OnlineDeploymentOperations:
         path = self._path(endpoint_name, name)
         found, unless_changed = self._scope.tagged("online-deployment", path)
         body = self._scope.bundled(change(found))
+        output = self._output(name, endpoint_name)
         response = self._scope.wire.send("PUT", path, body=body, headers=unless_changed)
-        return self._poller(response, name, endpoint_name)
+        return self._poller(response, name, endpoint_name, output)
 
     def get(self, name: str, endpoint_name: str, *, local: bool | None = False) -> Deployment:
         """One deployment as it is now."""
@@ -103,16 +105,32 @@ class OnlineDeploymentOperations:
     ) -> pollers.Poller[Deployment]:
         """Makes a new revision that equals an old one: the one named, or the one before the current."""
         body = {"revision": revision} if revision else {}
+        output = self._output(name, endpoint_name)
         response = self._scope.wire.send("POST", self._path(endpoint_name, name, "rollback"), body=body)
-        return self._poller(response, name, endpoint_name)
+        return self._poller(response, name, endpoint_name, output)
 
     def rollback(self, name: str, endpoint_name: str, *, revision: str | None = None) -> Deployment:
         """As `begin_rollback`, waiting for the end."""
         return self.begin_rollback(name, endpoint_name, revision=revision).result()
 
-    def _poller(self, response: httpx.Response, name: str, endpoint: str) -> pollers.Poller[Deployment]:
+    def follow(self, name: str, endpoint_name: str) -> Iterator[following.Lines]:
+        """Every line that comes from now on, in the batches they are asked for; ends with the deployment."""
+        return following.batches(self._scope.wire, self._path(endpoint_name, name, "logs", "news"))
+
+    def _output(self, name: str, endpoint: str) -> following.Output | None:
+        """What the build will say from now on, if anybody listens."""
+        if self._scope.progress is None:
+            return None
+        return following.Output(self._scope.wire, self._path(endpoint, name, "logs", "news"), instances=False)
+
+    def _poller(
+        self, response: httpx.Response, name: str, endpoint: str, output: following.Output | None
+    ) -> pollers.Poller[Deployment]:
         return self._scope.poller(
-            response, lambda _: self.get(name, endpoint), describe=lambda: self._describe(name, endpoint)
+            response,
+            lambda _: self.get(name, endpoint),
+            describe=lambda: self._describe(name, endpoint),
+            news=output.news if output else None,
         )
 
     def _describe(self, name: str, endpoint: str) -> str:
@@ -122,7 +140,9 @@ class OnlineDeploymentOperations:
             return ""
         ready = f"{status.instances_ready} of {status.instances_total} instances ready"
         line = f"{endpoint}/{name}: {status.provisioning_state}, {ready}"
-        return f"{line}: {status.reason.splitlines()[0]}" if status.reason else line
+        # The newest line of a build is among the lines that are followed.
+        reason = (status.reason or "").partition("Preparing the environment:")[0].strip()
+        return f"{line}: {reason.splitlines()[0]}" if reason else line
 
     def _path(self, endpoint: str, *more: str) -> str:
         return self._scope.path("online-endpoints", endpoint, "deployments", *more)

@@ -44,10 +44,12 @@ class Scope:
         finish: Callable[[dict[str, Any]], Result],
         *,
         describe: Callable[[], str] | None = None,
+        news: Callable[[], list[dict[str, str]]] | None = None,
     ) -> pollers.Poller[Result]:
         """A poller of the operation in a 202 answer; any other answer means that the work is done.
 
-        `describe` says how far the work is, for whoever listens, where the operation itself does not say it.
+        `describe` says how far the work is, for whoever listens, where the operation itself does not say it;
+        `news` are new lines of output, told with each look as `lines`.
         """
         if response.status_code != 202:
             return pollers.Poller({"state": "Succeeded"}, look=dict, finish=finish)
@@ -59,6 +61,8 @@ class Scope:
             progress = found.get("progress") or {}
             if describe and self.progress and found["state"] == "Running" and not progress.get("message"):
                 found["progress"] = {**progress, "message": describe()}
+            if news and self.progress:
+                found["lines"] = news()
             return found
 
         return pollers.Poller(operation, look=look, finish=finish, progress=self.progress)

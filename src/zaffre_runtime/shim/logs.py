@@ -1,6 +1,6 @@
 """A process's output on disk: numbered segments with a cap, and the last lines in memory.
 
-Written by the supervisor; read through `read_tail` by `zaffre.server.compute`. A disk that is full or slow to come
+Written by the supervisor; read through `read_tail` and `read_since` by `zaffre.server.compute`. A disk that is full or slow to come
 back costs output, never the process: what could not be written is counted and noted once writing works again.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import os
 import re
-from typing import Deque, List, Optional
+from typing import Deque, List, Optional, Tuple
 
 _SEGMENT = re.compile(r"^(\d{6,})\.log$")
 _TAIL_LINES = 40
@@ -142,3 +142,54 @@ def read_tail(folder: str, lines: Optional[int]) -> str:
     if lines is None:
         return text
     return "".join(text.splitlines(keepends=True)[-lines:]) if lines > 0 else ""
+
+
+Position = Tuple[int, int]
+"""A place in a log: the number of a segment, and the bytes read of it."""
+
+
+def read_since(folder: str, position: Position, max_bytes: int = 256 << 10) -> Tuple[str, Position]:
+    """Whole lines written after `position` (start with `(0, 0)`), about `max_bytes` at most, and where they end.
+
+    A line that is not finished yet waits for its end, unless it alone is longer than `max_bytes`.
+    """
+    parts: List[bytes] = []
+    place = position
+    left = max_bytes
+    for number in segment_numbers(folder):
+        if number < position[0] or left <= 0:
+            continue
+        begin = position[1] if number == position[0] else 0
+        try:
+            with open(segment_path(folder, number), "rb") as stream:
+                stream.seek(begin)
+                data = stream.read(left)
+        except FileNotFoundError:
+            continue  # removed while we looked
+        parts.append(data)
+        left -= len(data)
+        place = (number, begin + len(data))
+    return _whole_lines(b"".join(parts), position, place, full=left <= 0)
+
+
+def end_of(folder: str) -> Position:
+    """Where a log ends now."""
+    numbers = segment_numbers(folder)
+    if not numbers:
+        return (0, 0)
+    try:
+        return numbers[-1], os.stat(segment_path(folder, numbers[-1])).st_size
+    except FileNotFoundError:
+        return numbers[-1], 0
+
+
+def _whole_lines(data: bytes, begin: Position, end: Position, full: bool) -> Tuple[str, Position]:
+    finished = data.rfind(b"\n") + 1
+    rest = len(data) - finished
+    if rest and full and not finished:
+        return data.decode("utf-8", "replace"), end
+    if rest > end[1]:  # an unfinished line that began in the segment before: taken as it is
+        return data.decode("utf-8", "replace"), end
+    if not finished:
+        return "", begin if rest else end
+    return data[:finished].decode("utf-8", "replace"), (end[0], end[1] - rest)

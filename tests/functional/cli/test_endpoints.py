@@ -2,8 +2,13 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+ZAFFRE = str(Path(sys.executable).with_name("zaffre"))
 
 SCORE = """
 import json, os, pathlib
@@ -139,6 +144,32 @@ def test_deploy_prints_a_line_that_answers(zaffre, files):
     )
     assert again["model"] == ["one-step:1"]
     zaffre("online-endpoint", "delete", "-n", "one-step", "-y")
+
+
+def test_the_build_is_told_line_by_line_while_somebody_waits(zaffre, files):
+    (files / "conda.yml").write_text("dependencies: [python=3.11, pip, {pip: [packaging==24.1]}]\n")
+    zaffre("online-endpoint", "create", "-n", "told", "-f", files / "endpoint.yml")
+    made = zaffre("online-deployment", "create", "-f", files / "blue.yml", "-e", "told")
+    said = [line for line in made.stderr.splitlines() if line.startswith("[environment] ")]
+    assert any("packaging" in line for line in said), made.stderr
+    assert len(said) == len(set(said))
+    # A second revision in the same environment repeats nothing of the first one's build.
+    (files / "model" / "factor.json").write_text("3")
+    again = zaffre("online-deployment", "update", "-n", "blue", "-e", "told", "-f", files / "blue.yml")
+    assert "packaging" not in again.stderr
+    lines = follow_until_it_goes(zaffre, "told")
+    assert any("the factor is 3" in line for line in lines), lines
+
+
+def follow_until_it_goes(zaffre, name):
+    """What `get-logs --follow` prints until the endpoint is deleted."""
+    words = [ZAFFRE, "online-deployment", "get-logs", "-n", "blue", "-e", name, "--follow"]
+    with subprocess.Popen(words, env=zaffre.environment, stdout=subprocess.PIPE, text=True) as watcher:
+        first = watcher.stdout.readline()
+        zaffre("online-endpoint", "delete", "-n", name, "--yes")
+        lines = [first, *watcher.stdout]
+        assert watcher.wait(30) == 0
+    return lines
 
 
 def test_what_is_deployed_is_found_and_kept(deployed):

@@ -8,7 +8,7 @@ from fastapi import responses
 
 from zaffre.contracts import wire
 from zaffre.server.api import auth, bodies, context
-from zaffre.server.endpoints.online import deployments, logs, searching
+from zaffre.server.endpoints.online import deployments, following, logs, searching
 
 router = fastapi.APIRouter(tags=["online deployments"])
 IfMatch = Annotated[str | None, fastapi.Header()]
@@ -86,6 +86,26 @@ def get_logs(
     return responses.PlainTextResponse(
         logs.read(parts.online.runner, parts.online.preparations, sources, lines=lines)
     )
+
+
+@router.get(_PLACE + "/{deployment}/logs/news")
+def get_news(
+    workspace: str,
+    endpoint: str,
+    deployment: str,
+    caller: auth.CallerDep,
+    parts: context.Deps,
+    cursor: str = "",
+    instances: bool = True,
+    from_now: bool = False,
+) -> dict[str, Any]:
+    """Lines that are new since a cursor, of the build and of the instances; `from_now` gives a cursor alone."""
+    with parts.database.read() as uow:
+        sources = logs.sources(uow, caller, workspace, endpoint, deployment)
+    means = following.Means(parts.online.runner, parts.online.preparations)
+    if from_now:
+        return following.News([], following.end(means, sources)).to_dict()
+    return following.news(means, sources, cursor, instances=instances).to_dict()
 
 
 @router.get(_PLACE + "/{deployment}/revisions")

@@ -133,6 +133,10 @@ class Capabilities:
     reason: str = ""
 
 
+LogPosition = tuple[int, int]
+"""A place in a service's output; only the runner knows what its two numbers mean."""
+
+
 class ServiceRunner(Protocol):
     """Runs services. Every verb may be repeated; ids are any text.
 
@@ -172,6 +176,14 @@ class ServiceRunner(Protocol):
 
     def logs(self, service_id: str, *, lines: int | None = None) -> str:
         """The newest lines of its output, or all that is kept; the first lines of a start are always kept. Raises `errors.NotFound`."""
+        ...
+
+    def logs_since(self, service_id: str, position: LogPosition) -> tuple[str, LogPosition]:
+        """Whole lines written after a position (start with `(0, 0)`), and where they end. Raises `errors.NotFound`."""
+        ...
+
+    def log_end(self, service_id: str) -> LogPosition:
+        """Where its output ends now. Raises `errors.NotFound`."""
         ...
 
     def paths(self, service_id: str) -> ServicePaths:

@@ -57,3 +57,17 @@ def test_bars_count_bytes_and_fractions():
     bars.progress({"progress": {"fraction": None, "message": "unknown"}})
     assert [task.description for task in bars._bars.tasks] == ["unknown"]
     bars.close()
+
+
+def test_lines_of_output_are_told_with_their_source_and_cannot_move_the_cursor(capsys):
+    said = progress.Lines()
+    lines = [
+        {"source": "environment", "text": "Installed 3 packages"},
+        {"source": "instance 0", "text": "\x1b[2Jgone"},
+    ]
+    said.progress({"lines": lines, "progress": {"message": "building"}})
+    assert capsys.readouterr().err.splitlines() == [
+        "[environment] Installed 3 packages",
+        "[instance 0] \ufffd[2Jgone",
+        "building",
+    ]

@@ -92,3 +92,35 @@ def test_a_full_disk_loses_output_and_says_how_much(tmp_path):
     finally:
         writer.close()
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(alphabet="ab\n", min_size=1, max_size=700), max_size=40), st.integers(200, 5000))
+def test_following_tells_every_line_once_whatever_the_pieces(tmp_path_factory, chunks, size):
+    folder = str(tmp_path_factory.mktemp("log"))
+    writer = logs.LogWriter(folder, max_bytes=1 << 20, segments=64)
+    told, place = [], (0, 0)
+    for chunk in chunks:
+        writer.write(chunk.encode())
+        text, place = logs.read_since(folder, place, size)
+        assert not text or text.endswith("\n") or len(text) >= size or place[1] < len(text)
+        told.append(text)
+    writer.write(b"\n")
+    while (step := logs.read_since(folder, place, size)) != ("", place):
+        told.append(step[0])
+        place = step[1]
+    assert "".join(told) == "".join(chunks) + "\n"
+    assert place == logs.end_of(folder)
+
+
+def test_following_goes_on_behind_a_gap(tmp_path):
+    writer = logs.LogWriter(str(tmp_path), max_bytes=8 << 10, segments=4)
+    writer.write(b"first\n")
+    text, place = logs.read_since(str(tmp_path), (0, 0))
+    assert text == "first\n"
+    for number in range(4000):
+        writer.write(b"line %d\n" % number)
+    text, place = logs.read_since(str(tmp_path), place, 1 << 20)
+    assert text.endswith("line 3999\n")
+    assert logs.read_since(str(tmp_path), place) == ("", place)
+    assert logs.read_since(str(tmp_path / "none"), (0, 0)) == ("", (0, 0))

@@ -138,6 +138,14 @@ class LocalServiceRunner:
         """See the port."""
         return logs.read_tail(str(self._existing(service_id) / records.LOG), lines)
 
+    def logs_since(self, service_id: str, position: ports.LogPosition) -> tuple[str, ports.LogPosition]:
+        """See the port."""
+        return logs.read_since(str(self._existing(service_id) / records.LOG), position)
+
+    def log_end(self, service_id: str) -> ports.LogPosition:
+        """See the port."""
+        return logs.end_of(str(self._existing(service_id) / records.LOG))
+
     def paths(self, service_id: str) -> ports.ServicePaths:
         """See the port."""
         folder = self._folder(service_id)
