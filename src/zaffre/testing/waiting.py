@@ -1,9 +1,10 @@
-"""Wait until a server that a test started listens, or say why it never will."""
+"""Wait until something is so, such as that a server which a test started listens, or say that it never will be."""
 
 import contextlib
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 
 from zaffre.core import errors
 
@@ -18,3 +19,12 @@ def for_port(port: int, process: "subprocess.Popen[bytes]", *, timeout_s: float 
             return
         time.sleep(0.05)
     raise errors.Unavailable(f"The test server did not listen within {timeout_s:.0f} seconds.")
+
+
+def until(condition: Callable[[], object], *, timeout_s: float = 30.0, every_s: float = 0.02) -> None:
+    """Return once the condition holds. Raises Unavailable when time is over."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() >= end:
+            raise errors.Unavailable(f"What the test waits for was not so within {timeout_s:.0f} seconds.")
+        time.sleep(every_s)

@@ -17,7 +17,7 @@ import httpx
 
 from zaffre.core import errors
 from zaffre.server.compute import ports
-from zaffre.server.endpoints.router import files, routes, wanted
+from zaffre.server.endpoints.router import files, routes, stats, wanted
 
 SERVICE_ID = "router"
 _POLL_S = 0.005
@@ -130,6 +130,10 @@ class Envoy:
             }
             for cluster in answer.get("cluster_statuses", ())
         }  # fmt: skip
+
+    def stats(self) -> stats.Reading:
+        """What Envoy has counted; cheap enough for every second. Raises Unavailable."""
+        return stats.parse(self._get(stats.PATH))
 
     def active_requests(self, cluster: str) -> int:
         """How many requests are under way to a cluster; 0 when there is none of that name."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from zaffre.server.endpoints.router import replies, wanted
+from zaffre.server.endpoints.router import replies, stats, wanted
 
 Document = dict[str, Any]
 
@@ -49,7 +49,10 @@ def bootstrap(place: Place) -> Document:
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [
             {"prefix": "cluster_manager."}, {"prefix": f"http.{STAT_PREFIX}."}, {"prefix": "listener."},
             {"prefix": "server."}, {"prefix": "cluster.r"},
-        ]}}},
+        ]}}, "histogram_bucket_settings": [
+            {"match": {"suffix": "rq_time"}, "buckets": list(stats.LATENCY_BOUNDS_MS)},
+        ]},
+        "stats_flush_interval": "1s",
     }  # fmt: skip
 
 
