@@ -102,6 +102,7 @@ EXPECTED = {
     ("get", DEPLOYMENT): (SEE, None),
     ("delete", DEPLOYMENT): (WRITE, None),
     ("get", DEPLOYMENT + "/logs"): (SEE, None),
+    ("get", DEPLOYMENT + "/logs/news"): (SEE, None),
     ("get", DEPLOYMENT + "/revisions"): (SEE, None),
     ("post", DEPLOYMENT + "/rollback"): (WRITE, {}),
     ("get", WS + "/deployed"): (SEE, None),
