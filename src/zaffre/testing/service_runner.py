@@ -4,6 +4,7 @@ The child is a tiny HTTP server on a Unix socket, so that real processes start, 
 needs a Python that the backend can start (`python`), and says so through the fixtures that a subclass provides.
 """
 
+import concurrent.futures
 import os
 import signal
 import socket
@@ -20,9 +21,9 @@ from zaffre.server.compute import ports
 Runner = ports.ServiceRunner
 Maker = Callable[..., ports.ServiceSpec]
 
-# Answers 200 on its socket; its variables make it misbehave, and it tells its process environment when asked.
+# Answers 200 on the socket it is given; its variables make it misbehave, and it tells its process environment when asked.
 CHILD = """
-import http.server, os, pathlib, signal, socketserver, subprocess, sys, time
+import http.server, os, pathlib, signal, socket, socketserver, subprocess, sys, time
 print("init: first line", flush=True)
 flag = pathlib.Path(os.environ.get("FLAG", "/nonexistent"))
 if os.environ.get("EXIT_CODE") and not flag.exists():
@@ -51,7 +52,9 @@ def drain(number, frame):
     sys.exit(0)
 if not os.environ.get("STUBBORN"):
     signal.signal(signal.SIGTERM, drain)
-socketserver.UnixStreamServer(os.environ["SOCKET"], Handler).serve_forever()
+server = socketserver.UnixStreamServer("", Handler, bind_and_activate=False)
+server.socket = socket.socket(fileno=int(os.environ["ZAFFRE_LISTEN_FD"]))
+server.serve_forever()
 """
 
 
@@ -131,7 +134,8 @@ class ServiceRunnerContract:
             assert isinstance(variables, dict)
             values: dict[str, object] = {
                 "argv": (python, "-u", "-c", CHILD),
-                "environment": {"SOCKET": str(runner.paths(service_id).socket), **variables},
+                "environment": variables,
+                "listen": True,
                 "writable_paths": (str(folder),),
                 "restart": ports.Restart(backoff_s=0.05, backoff_max_s=0.4),
                 "liveness": ports.Probe(initial_delay_s=0, period_s=0.2, timeout_s=2, failure_threshold=2),
@@ -298,6 +302,38 @@ class ServiceRunnerContract:
         assert second.pid != first.pid
         assert second.exit_code == -signal.SIGKILL
         assert ask(runner.paths(spec().id).socket)[0] == 200
+
+    def test_callers_wait_at_the_door_while_it_is_started_again(
+        self, runner: Runner, spec: Maker, folder: Path
+    ) -> None:
+        flag = folder / "flag"
+        flag.touch()
+        runner.start(spec(environment={"EXIT_CODE": "3", "FLAG": str(flag)}))
+        first = self.await_state(runner, spec().id, "running")
+        flag.unlink()
+        os.kill(pid_of(first), signal.SIGKILL)
+        await_that(lambda: runner.status(spec().id).restarts >= 1, "its end")
+        paths = runner.paths(spec().id)
+        with pytest.raises(FileNotFoundError):
+            ask(paths.socket)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waiting = [pool.submit(ask, paths.door) for _ in range(20)]
+            time.sleep(0.3)
+            assert not any(answer.done() for answer in waiting)
+            flag.touch()
+            assert {answer.result()[0] for answer in waiting} == {200}
+        self.await_state(runner, spec().id, "running")
+        assert ask(paths.socket)[0] == 200
+
+    def test_nobody_enters_after_a_stop(self, runner: Runner, spec: Maker) -> None:
+        runner.start(spec(environment={"DRAIN": "1"}))
+        self.await_state(runner, spec().id, "running")
+        runner.stop(spec().id, drain_s=5)
+        await_that(lambda: runner.status(spec().id).state == "stopping", "it is being stopped")
+        for path in (runner.paths(spec().id).socket, runner.paths(spec().id).door):
+            with pytest.raises(FileNotFoundError):
+                ask(path)
+        assert runner.wait(spec().id, timeout_s=10)
 
     def test_backs_off_after_it_was_ready_once(self, runner: Runner, spec: Maker, folder: Path) -> None:
         flag = folder / "flag"

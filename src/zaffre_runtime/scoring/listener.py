@@ -14,6 +14,7 @@ asyncio 14,700; MPServer with uvloop 19,800; this 26,600.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from pathlib import Path
 from typing import Any, Callable, Optional, Tuple
@@ -27,7 +28,8 @@ _granian: Any = _typed  # its stub file lags behind the signatures
 
 Callback = Callable[[Any], None]
 
-BACKLOG = 1024
+BACKLOG = 4096
+LISTENING = "ZAFFRE_LISTEN_FD"  # set by `zaffre_runtime.shim`, which keeps the socket over our restarts
 IDLE_LIMIT_MS = (
     2 * 3_600_000
 )  # over the router's own hour: a connection must not close under a request of its
@@ -101,6 +103,18 @@ def _worker(holder: Any) -> Any:
     return _granian.RSGIWorker(WORKER_ID, holder, IO_THREADS, *common, None, [], False)
 
 
+def _handed_over() -> Optional[Any]:
+    """The socket that the parent process has opened for us, once: what we start ourselves shall not have it."""
+    number = os.environ.pop(LISTENING, None)
+    if number is None:
+        return None
+    try:
+        os.set_inheritable(int(number), False)
+        return _granian.SocketHolder(int(number), True, BACKLOG)
+    except (OSError, ValueError) as error:
+        raise errors.ConfigurationError(f"{LISTENING}={number} is not an open socket: {error}") from error
+
+
 def _unix_holder(path: str) -> Any:
     with contextlib.suppress(FileNotFoundError):
         Path(path).unlink()  # left by a process that was killed
@@ -118,26 +132,30 @@ def _holder(socket: Optional[str], *, host: str, port: Optional[int]) -> Any:
 
 
 class Listener:
-    """Opens the address at construction. `leave`, then `stop`, refuse new connections and let the open ones finish."""
+    """Opens the address at construction, unless it was handed over. `leave`, then `stop`, take no new connections and
+    let the open ones finish; at a socket that was handed over they wait for who comes next.
+    """
 
     def __init__(
         self, callback: Callback, socket: Optional[str], *, host: Optional[str], port: Optional[int]
     ) -> None:
-        self._socket = socket
+        handed_over = _handed_over() if socket is not None else None
+        self._own_socket = None if handed_over else socket
         self._signal = _granian.WorkerSignal()
         self._loop = _Inline()
         self._scheduler = _scheduler(self._loop, callback)
-        self._worker = _worker(_holder(socket, host=host or "127.0.0.1", port=port))
+        self._worker = _worker(handed_over or _holder(socket, host=host or "127.0.0.1", port=port))
         serve = self._worker.serve_async if socket is None else self._worker.serve_async_uds
         if TELLS_WHEN_DRAINED:
             self._signal.add_cb(self._loop.drained.set)
         serve(self._scheduler, self._loop, self._signal)
 
     def leave(self) -> None:
-        """Nobody new finds the Unix socket; who has connected already is still taken in (until `stop`)."""
-        if self._socket is not None:
+        """Nobody new finds the Unix socket; who has connected already is still taken in (until `stop`). The name of one
+        that was handed over is its owner's affair."""
+        if self._own_socket is not None:
             with contextlib.suppress(FileNotFoundError):
-                Path(self._socket).unlink()
+                Path(self._own_socket).unlink()
 
     def stop(self) -> None:
         self._signal.set()

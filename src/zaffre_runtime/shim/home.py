@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import Any, Dict, List, Optional
 
-from zaffre_runtime.shim import isolation, limits, records, spawn
+from zaffre_runtime.shim import door, isolation, limits, records, spawn
 
-_OWN_SOCKETS = "own"
 _TEMPORARY = "tmp"  # beside scratch, not in it: what the process owns could be turned into a link
 
 
 class Home:
-    """The folder of one service.
-
-    An isolated process opens its sockets in a folder of its own, which it sees at the known address; whoever connects
-    (router and probe are root) finds there what `publish` has put: the socket itself, never a link that the process made.
-    """
+    """The folder of one service. `door` is its socket, where its spec says that the shim opens one."""
 
     def __init__(self, folder: str, spec: Dict[str, Any]) -> None:
         self.folder = folder
@@ -32,11 +26,11 @@ class Home:
         self._temporary = os.path.join(folder, _TEMPORARY)
         self._files = os.path.join(folder, records.FILES)
         self._sockets = str(spec["socket_folder"])
-        self._own_sockets = os.path.join(self._sockets, _OWN_SOCKETS)
+        self.door = door.Door(self._sockets) if spec.get("listen") else None
         self._wanted: Optional[isolation.Isolation] = None
         self.not_isolated = "not isolated: isolation is switched off"
         if spec.get("isolation"):
-            own = [(self._scratch, self._scratch), (self._own_sockets, self._sockets)]
+            own = [(self._scratch, self._scratch)]
             readable = [self._files]
             self._wanted = isolation.Isolation.parse(spec["isolation"], own, readable, self._temporary)
             self.not_isolated = isolation.obstacle()
@@ -55,21 +49,21 @@ class Home:
         return None if request is None else float(request.get("drain_s", 0))
 
     def prepare(self) -> None:
-        """Make folders, drop a stale socket, hand over what belongs to the process. Raises OSError."""
+        """Make folders, drop stale sockets or open the door, hand over what belongs to the process. Raises OSError."""
         os.makedirs(
             self._sockets, mode=0o700, exist_ok=True
         )  # a restart of the machine may have emptied /run
         for folder in (self._scratch, self._temporary):
             _make(folder)
-        _empty(self._sockets)
+        if self.door:
+            self.door.open()
+        else:
+            _empty(self._sockets)
         if self._isolation is None:
             return
-        _make(self._own_sockets)
-        _empty(self._own_sockets)
         handed_over = [
             self._scratch,
             self._temporary,
-            self._own_sockets,
             self._files,
             *(os.path.join(self._files, name) for name in os.listdir(self._files)),
         ]
@@ -86,46 +80,25 @@ class Home:
             **self.spec.get("environment", {}),
             records.MARKER: self.folder,
         }
+        listening = self.door.fileno() if self.door else None
+        if listening is not None:
+            environment[records.LISTENING] = str(listening)
         cwd = self.spec.get("cwd") or self._scratch
-        return spawn.Launch(self.spec["argv"], environment, cwd, self._isolation, group)
+        return spawn.Launch(self.spec["argv"], environment, cwd, self._isolation, group, listening)
 
     def unbound(self) -> List[str]:
         """Targets that nothing is bound to, because no mounts are made."""
         if self._isolation or self._wanted is None:
             return []
-        moved = [bind.target for bind in self._wanted.binds if bind.source != bind.target]
-        return [target for target in moved if target != self._sockets]
-
-    def publish(self) -> None:
-        """Let others find the socket that the isolated process has opened since the last look. Never raises."""
-        if self._isolation is None:
-            return
-        try:
-            _publish(
-                os.path.join(self._own_sockets, records.SOCKET), os.path.join(self._sockets, records.SOCKET)
-            )
-        except OSError:
-            return  # not there yet, or the process was faster: the next look finds what is so then
-
-    def withdraw(self) -> None:
-        """Nobody new shall find an isolated process; others take their sockets away themselves."""
-        if self._isolation is None:
-            return
-        try:
-            _empty(self._sockets)
-        except OSError:
-            return  # gone already
+        return [bind.target for bind in self._wanted.binds if bind.source != bind.target]
 
     def leave(self) -> None:
         """Take the sockets away."""
         try:
-            if self._isolation:
-                _empty(self._own_sockets)
-                os.rmdir(self._own_sockets)
             _empty(self._sockets)
             os.rmdir(self._sockets)
         except OSError:
-            return  # gone already, or the process put folders there: the server's remove takes them
+            return  # gone already, or somebody put folders there: the server's remove takes them
 
 
 def _make(folder: str) -> None:
@@ -133,18 +106,6 @@ def _make(folder: str) -> None:
         os.mkdir(folder, 0o700)
     except FileExistsError:
         return
-
-
-def _publish(own: str, public: str) -> None:
-    """A second name for a socket where its process cannot change it. What it names is looked at after it cannot change."""
-    inode = os.lstat(own).st_ino
-    if os.path.lexists(public):
-        if os.lstat(public).st_ino == inode:
-            return
-        os.unlink(public)
-    os.link(own, public, follow_symlinks=False)
-    if not stat.S_ISSOCK(os.lstat(public).st_mode):
-        os.unlink(public)
 
 
 def _empty(folder: str) -> None:

@@ -25,10 +25,12 @@ import time
 from typing import Any, Dict, Optional
 
 SPEC, STATE, STOP, LOCK, CONTROL = "spec.json", "state.json", "stop", "lock", "control"
-FILES, SCRATCH, LOG, ERROR, SOCKET = "files", "scratch", "log", "shim-error", "s.sock"
+FILES, SCRATCH, LOG, ERROR, SOCKET, DOOR = "files", "scratch", "log", "shim-error", "s.sock", "d.sock"
 
 # The process environment names the service of every process below a shim, which finds stragglers by it.
 MARKER = "ZAFFRE_SERVICE_FOLDER"
+# The number of the descriptor that is the service's listening socket, where its shim opened one (`door`).
+LISTENING = "ZAFFRE_LISTEN_FD"
 
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
 

@@ -25,6 +25,7 @@ class Launch(NamedTuple):
     cwd: str
     isolation: Optional[isolation.Isolation]
     group: limits.ControlGroup
+    listening: Optional[int] = None  # a socket to hand over under its number
 
 
 class Attempt:
@@ -177,6 +178,8 @@ def _become(launch: Launch, output: int, report: int, parent: int) -> NoReturn:
     os.umask(0o077)
     os.chdir(launch.cwd)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+    if launch.listening is not None:
+        os.set_inheritable(launch.listening, True)
     _say(report, "run")
     try:
         os.execvpe(launch.argv[0], launch.argv, launch.environment)  # noqa: S606  # no shell is wanted

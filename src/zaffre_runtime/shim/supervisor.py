@@ -180,8 +180,6 @@ class Supervisor:
             self._start_attempt(now)
         if self._attempt is None:
             return
-        if self._record.state in ("starting", "running") and not self._forced:
-            self._home.publish()
         if now >= self._kill_at:
             self._kill_at = watch.NEVER
             _signal(self._attempt.leader, signal.SIGKILL)
@@ -195,6 +193,8 @@ class Supervisor:
 
     def _became_ready(self, now: float) -> None:
         self._ready_since = now
+        if self._home.door:
+            self._home.door.answer()
         self._record.set(state="running", ready_at=records.utc_now(), reason="")
         if self._watch.exists:
             self._record.set(ever_ready=True)
@@ -214,7 +214,8 @@ class Supervisor:
         self._forced = reason
         self._watch.stop()
         self._log.note("ending the process: " + reason)
-        self._home.withdraw()
+        if self._home.door:
+            self._home.door.hold()
         _signal(self._attempt.leader, signal.SIGTERM)
         self._kill_at = now + _KILL_GRACE_S
 
@@ -224,11 +225,12 @@ class Supervisor:
             return
         self._next_start = watch.NEVER
         self._watch.stop()
+        if self._home.door:
+            self._home.door.shut()
         if self._attempt is None:
             self._record.set(state="stopped", pid=None)
             return
         self._record.set(state="stopping")
-        self._home.withdraw()
         _signal(self._attempt.leader, signal.SIGTERM)
         self._kill_at = now + drain_s
 
@@ -246,6 +248,8 @@ class Supervisor:
     def _attempt_ended(self, status: int, now: float) -> None:
         attempt = self._attempt
         assert attempt is not None
+        if self._home.door:
+            self._home.door.hold()
         stragglers.end_all(self._home.folder, attempt.leader)
         self._copy_output(once=False)
         code = attempt.exit_code(status)

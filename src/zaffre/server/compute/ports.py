@@ -14,7 +14,7 @@ RestartPolicy = Literal["always", "on-failure", "never"]
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """HTTP GET of `path` on the service's socket, or on `host:port` when a port is given; 200 to 399 is success.
+    """HTTP GET of `path` on the service's socket (of an isolated service: that of `listen`), or on `host:port` when a port is given; 200 to 399 is success.
 
     Until the first success it looks every 100 ms; the periods hold afterwards.
     """
@@ -58,6 +58,8 @@ class ServiceSpec:
     """One process to keep alive. Two specs are the same when they are equal.
 
     `files` (name -> text) are written where only the process reads them, at `paths(id).files / name`.
+    With `listen` the place opens the service's socket and hands it to the process as a descriptor, whose number is in
+    `ZAFFRE_LISTEN_FD`; it lives on while the process is started again, so that callers wait and are not refused.
     When isolated, the process sees system folders, its own folders, `read_only_paths` (with what lies below
     them readable by others), `writable_paths`, and each `binds` source at its target, read-only.
     """
@@ -70,6 +72,7 @@ class ServiceSpec:
     read_only_paths: tuple[str, ...] = ()
     writable_paths: tuple[str, ...] = ()
     binds: tuple[tuple[str, str], ...] = ()
+    listen: bool = False
     isolate: bool = True
     limits: Limits = Limits()
     restart: Restart = Restart()
@@ -80,9 +83,14 @@ class ServiceSpec:
 
 @dataclasses.dataclass(frozen=True)
 class ServicePaths:
-    """Where a service's things are; known before it starts. The socket's folder exists while the service lives."""
+    """Where a service's things are; known before it starts. The socket's folder exists while the service lives.
+
+    With `ServiceSpec.listen` both names lead to one socket: `socket` is there only while the process answers, `door` also
+    while it is started again, when whoever connects there waits.
+    """
 
     socket: Path
+    door: Path
     files: Path
     scratch: Path
     log: Path

@@ -58,7 +58,7 @@ class LocalServiceRunner:
     def start(self, spec: ports.ServiceSpec) -> None:
         """See the port."""
         local_specs.check(spec)
-        wanted = local_specs.document(spec, self.paths(spec.id).socket, self._isolation)
+        wanted = local_specs.document(spec, self.paths(spec.id), self._isolation)
         folder = self._folder(spec.id)
         with self._exclusive():
             equal = records.read_json(str(folder / records.SPEC)) == wanted
@@ -149,8 +149,10 @@ class LocalServiceRunner:
     def paths(self, service_id: str) -> ports.ServicePaths:
         """See the port."""
         folder = self._folder(service_id)
+        sockets = self._runtime / folder.name
         return ports.ServicePaths(
-            socket=self._runtime / folder.name / records.SOCKET,
+            socket=sockets / records.SOCKET,
+            door=sockets / records.DOOR,
             files=folder / records.FILES,
             scratch=folder / records.SCRATCH,
             log=folder / records.LOG,

@@ -15,7 +15,9 @@ from typing import Any
 from zaffre.core import errors
 from zaffre.server.compute import ports
 
-_COPIED = ("id", "argv", "environment", "cwd", "limits", "restart", "start_timeout_s", "log_max_bytes")
+_COPIED = (
+    "id", "argv", "environment", "cwd", "limits", "restart", "start_timeout_s", "log_max_bytes", "listen",
+)  # fmt: skip
 
 _PROBE_PATH = re.compile(r"/[!-~]*")
 
@@ -54,13 +56,15 @@ def check(spec: ports.ServiceSpec) -> None:
         raise errors.Invalid(f"The service {spec.id} has a probe whose path is no path.")
 
 
-def document(spec: ports.ServiceSpec, socket: Path, isolation: IsolationRules | None) -> dict[str, Any]:
+def document(
+    spec: ports.ServiceSpec, paths: ports.ServicePaths, isolation: IsolationRules | None
+) -> dict[str, Any]:
     """The spec file, as JSON gives it back, so that two can be compared."""
     plain = dataclasses.asdict(spec)
     told: dict[str, Any] = {key: plain[key] for key in _COPIED}
-    told["socket_folder"] = str(socket.parent)
+    told["socket_folder"] = str(paths.socket.parent)
     told["files"] = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in spec.files.items()}
-    told["liveness"] = _probe(spec.liveness, socket)
+    told["liveness"] = _probe(spec.liveness, paths.door if spec.listen else paths.socket)
     told["isolation"] = _isolation(spec, isolation) if isolation and spec.isolate else None
     normal: dict[str, Any] = json.loads(json.dumps(told))
     return normal

@@ -135,8 +135,9 @@ class Observer:
             drained_for_s = 0.0
         else:
             drained_for_s = time.monotonic() - self._draining_since.setdefault(slot, time.monotonic())
-        socket = str(self._runner.paths(slot.service_id).socket)
-        host = (world.hosts or {}).get(slot.replicas, {}).get(socket)
+        paths = self._runner.paths(slot.service_id)
+        known = (world.hosts or {}).get(slot.replicas, {})
+        host, door = known.get(str(paths.socket)), known.get(str(paths.door))
         ending = status.last_exit
         return facts.Replica(
             slot=slot,
@@ -149,7 +150,7 @@ class Observer:
             reason=status.reason or (ending.reason if ending and status.state != "running" else ""),
             last_lines=ending.last_lines if ending else (),
             in_rotation=bool(host and host.healthy),
-            requests=host.active if host else None,
+            requests=host.active + (door.active if door else 0) if host else None,
             drained_for_s=drained_for_s,
         )
 

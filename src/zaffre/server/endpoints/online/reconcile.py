@@ -142,7 +142,7 @@ class Reconciler:
         wish = routing.wish(
             asked,
             deployments,
-            socket_of=lambda slot: str(self._runner.paths(slot.service_id).socket),
+            paths_of=lambda slot: self._runner.paths(slot.service_id),
             keys_of=lambda row: keys.opened(self._box, row.sealed_keys),
             domain=self._domain,
         )

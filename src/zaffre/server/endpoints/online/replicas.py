@@ -58,6 +58,7 @@ def spec(
         read_only_paths=(str(prepared.environment), str(prepared.overlay), *files.read_only),
         binds=files.binds,
         limits=_limits(deployment, place.limits),
+        listen=True,
         liveness=_liveness(deployment),
         start_timeout_s=place.start_timeout_s,
     )

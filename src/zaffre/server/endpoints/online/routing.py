@@ -5,10 +5,11 @@ from typing import Any
 
 from zaffre.contracts import online_deployment as contract
 from zaffre.contracts import wire
+from zaffre.server.compute import ports
 from zaffre.server.endpoints.online import decide, facts, observing, settings, store
 from zaffre.server.endpoints.router import wanted
 
-SocketOf = Callable[[facts.Slot], str]
+PathsOf = Callable[[facts.Slot], ports.ServicePaths]
 KeysOf = Callable[[Any], Mapping[str, str]]
 
 
@@ -16,7 +17,7 @@ def wish(
     asked: observing.Asked,
     deployments: Mapping[store.DeploymentKey, facts.Deployment],
     *,
-    socket_of: SocketOf,
+    paths_of: PathsOf,
     keys_of: KeysOf,
     domain: str,
 ) -> wanted.Wanted:
@@ -27,7 +28,7 @@ def wish(
     clusters = tuple(
         cluster
         for key, deployment in deployments.items()
-        for cluster in _clusters(asked, key, deployment, socket_of)
+        for cluster in _clusters(asked, key, deployment, paths_of)
     )
     return wanted.Wanted(endpoints, clusters, domain)
 
@@ -65,7 +66,7 @@ def _target(
 
 
 def _clusters(
-    asked: observing.Asked, key: store.DeploymentKey, deployment: facts.Deployment, socket_of: SocketOf
+    asked: observing.Asked, key: store.DeploymentKey, deployment: facts.Deployment, paths_of: PathsOf
 ) -> list[wanted.Cluster]:
     """One cluster for each set that has processes or is a target; limits are those of the revision that uses it."""
     users = {
@@ -78,9 +79,13 @@ def _clusters(
         user = users.get(set_id)
         entity = _entity(asked, user.id if user else set_id)
         instances = user.instances if user else asked.revisions[set_id].instances
-        hosts = tuple(wanted.Host(socket_of(slot), draining=draining) for slot, draining in slots.items())
+        hosts = tuple(_host(paths_of(slot), draining=draining) for slot, draining in slots.items())
         found.append(wanted.Cluster(set_id, hosts, _most_requests(entity, instances), _probe(entity)))
     return found
+
+
+def _host(paths: ports.ServicePaths, *, draining: bool) -> wanted.Host:
+    return wanted.Host(str(paths.socket), draining=draining, door=str(paths.door))
 
 
 def _most_requests(entity: contract.OnlineDeployment, instances: int) -> int:

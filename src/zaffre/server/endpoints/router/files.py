@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from zaffre.server.endpoints.router import replies, stats, wanted
+from zaffre.server.endpoints.router import limits, replies, stats, wanted
 
 Document = dict[str, Any]
 
@@ -19,7 +19,6 @@ ROUTES = "scoring"
 TYPE = "type.googleapis.com/envoy."
 HTTP = TYPE + "extensions.filters.http."
 _MAX_BUFFERED_BYTES = 1 << 20
-_NO_CONNECTION_LIMIT = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,62 +90,25 @@ def cluster(item: wanted.Cluster, folder: str) -> Document:
                 "http_health_check": {"path": "/"},
             }
         ],
-        "outlier_detection": _dead_hosts(),
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "max_connections": _NO_CONNECTION_LIMIT,
-                    "max_requests": item.max_requests,
-                    "max_pending_requests": item.max_requests,
-                    "retry_budget": {
-                        "budget_percent": {"value": 100},
-                        "min_retry_concurrency": item.max_requests,
-                    },
-                }
-            ]
-        },
-    }
-
-
-def _dead_hosts() -> Document:
-    """A host that refuses connections gets no request for a moment. The balancer would favour it, because it has no
-    request under way, and of two hosts it looks at both. The last one is never taken out."""
-    others = ("consecutive_5xx", "success_rate", "local_origin_success_rate", "failure_percentage")
-    return {
-        "split_external_local_origin_errors": True,
-        "consecutive_local_origin_failure": 1,
-        "interval": "0.250s",
-        "base_ejection_time": "0.250s",
-        "max_ejection_time": "2s",
-        "max_ejection_percent": 99,
-        **{f"enforcing_{name}": 0 for name in others},
+        "circuit_breakers": limits.circuit_breakers(item),
+        "outlier_detection": limits.dead_hosts(),
     }
 
 
 def assignment(cluster: wanted.Cluster) -> Document:
     """The EDS document of one cluster: its hosts."""
-    hosts = [
-        {
-            "endpoint": {"address": {"pipe": {"path": host.socket}}},
-            "health_status": "DRAINING" if host.draining else "HEALTHY",
-        }
-        for host in sorted(cluster.hosts, key=lambda host: host.socket)
-    ]
+    hosts = sorted(cluster.hosts, key=lambda host: host.socket)
     resource = {
         "@type": TYPE + "config.endpoint.v3.ClusterLoadAssignment",
         "cluster_name": cluster.name,
-        "endpoints": [{"lb_endpoints": hosts}],
+        **limits.localities(hosts),
     }
     return versioned([resource])
 
 
 def hosts(document: Document) -> tuple[wanted.Host, ...]:
     """The hosts that an EDS document of ours names."""
-    listed = document["resources"][0]["endpoints"][0]["lb_endpoints"]
-    return tuple(
-        wanted.Host(item["endpoint"]["address"]["pipe"]["path"], draining=item["health_status"] == "DRAINING")
-        for item in listed
-    )
+    return limits.hosts(document["resources"][0])
 
 
 def version(document: Document) -> str:

@@ -6,7 +6,7 @@ Called by `envoy`. First match wins, so the order of routes is their meaning. Th
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-from zaffre.server.endpoints.router import files, replies, wanted
+from zaffre.server.endpoints.router import files, limits, replies, wanted
 
 _STALLED_S = 5.0
 
@@ -85,28 +85,9 @@ def _route(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> fil
         "timeout": files.seconds(target.timeout_ms / 1000),
         # A client that stops in the middle of its body must not hold one of the deployment's places for long.
         "idle_timeout": files.seconds(target.timeout_ms / 1000 + _STALLED_S),
-        "retry_policy": _retries(repeat=target.retry),
+        "retry_policy": limits.retries(repeat=target.retry),
         "request_mirror_policies": list(mirrors),
     }
-
-
-def _retries(*, repeat: bool) -> files.Document:
-    """Without `repeat` only what no replica has begun is tried elsewhere.
-
-    Few tries, because a request that kills its replica must not kill them all.
-    """
-    return {
-        "retry_on": "connect-failure,refused-stream" + (",reset" if repeat else ""),
-        "num_retries": 3,
-        "retry_host_predicate": [
-            {
-                "name": "previous_hosts",
-                "typed_config": {"@type": files.TYPE + "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
-            }
-        ],
-        "host_selection_retry_max_attempts": 5,
-        "retry_back_off": {"base_interval": "0.010s", "max_interval": "0.250s"},
-    }  # fmt: skip
 
 
 def _mirror(target: wanted.Target, share: int) -> files.Document:

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 
 @dataclasses.dataclass(frozen=True)
 class Host:
-    """One worker process behind its Unix socket. A draining one finishes its requests and gets no new ones."""
+    """One worker process behind its Unix socket. A draining one finishes its requests and gets no new ones.
+
+    `door` leads there, too, and holds requests while the process is started again.
+    """
 
     socket: str
     draining: bool = False
+    door: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
