@@ -65,6 +65,17 @@ def test_a_killed_replica(site):
     assert load.failures == []
 
 
+def test_all_replicas_are_killed_and_requests_wait_until_they_are_back(site):
+    before = replicas(site)
+    with site.load() as load:
+        load.await_answers(60)
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: len(replicas(site)) == 2 and not set(replicas(site).values()) & set(before.values()))
+        load.await_answers(60)
+    assert load.failures == []
+
+
 def test_a_replica_that_stands_still_for_a_moment(site):
     pid = next(iter(replicas(site).values()))
     with site.load() as load:

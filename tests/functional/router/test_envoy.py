@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import stat
 import pytest
 
 from zaffre.core import errors
+from zaffre.server.endpoints.router import wanted
 
 
 def test_named_deployment_split_and_what_replicas_see(router, upstreams, state, call):
@@ -240,3 +242,21 @@ def test_a_killed_router_is_back_and_a_new_control_plane_adopts_it(
     adopted.apply(wish)
     assert runner.status("router").pid == pid
     assert call().status_code == 200
+
+
+def test_doors_are_for_when_no_socket_answers(router, upstreams, state, call):
+    """Of two hosts one has lost its socket: everything goes to the other. When both have, requests wait at the doors."""
+    blue, green = upstreams("blue"), upstreams("green")
+    doors = {item: upstreams(f"{item.name}-door") for item in (blue, green)}
+    wish = state(("blue", "r1", [blue, green]), traffic={"blue": 100})
+    hosts = tuple(wanted.Host(str(item.socket), door=str(door.socket)) for item, door in doors.items())
+    router.apply(dataclasses.replace(wish, clusters=(dataclasses.replace(wish.clusters[0], hosts=hosts),)))
+
+    green.close()
+    green.socket.unlink(missing_ok=True)
+    assert {call().json()["name"] for _ in range(60)} == {"blue"}
+    blue.close()
+    blue.socket.unlink(missing_ok=True)
+    answers = [call() for _ in range(60)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["name"] for answer in answers} == {"blue-door", "green-door"}
