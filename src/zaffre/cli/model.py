@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zaffre.cli import arguments, assets, entities, grammar, options, sessions
+from zaffre.cli import arguments, assets, conversions, entities, grammar, options, sessions
 from zaffre.core import errors
 
 noun = grammar.Noun(
@@ -15,6 +15,7 @@ def _operations(session: sessions.Session) -> Any:
 
 
 assets.hang(noun, "model", _operations)
+noun.add_command(conversions.command)
 
 _TYPE = grammar.option("--type", "-t", help="custom_model, mlflow_model or triton_model.")
 _STAGE = grammar.option("--stage", "-s", help="Stage, for example Development or Production.")

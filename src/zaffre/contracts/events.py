@@ -52,6 +52,20 @@ class ModelRegistered(_AssetRegistered): ...
 class ModelUpdated(_AssetUpdated): ...
 
 
+class ModelConverted(Event):
+    """A version was made from another by a converter; `converters` are packages with their versions."""
+
+    name: str
+    version: str
+    source_name: str
+    source_version: str
+    to: str
+    converters: dict[str, str] = {}
+    opset: int = 0
+    largest_difference: float = 0.0
+    speedup_1: float = 0.0
+
+
 class ModelArchived(_AssetChanged): ...
 
 

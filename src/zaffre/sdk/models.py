@@ -1,10 +1,12 @@
 """`ml_client.models`: registered models, their aliases, and where they are deployed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from zaffre.contracts import environment, model
-from zaffre.sdk import assets, operations, paging
+from zaffre.contracts import environment, manifests, model
+from zaffre.core import errors, names
+from zaffre.sdk import assets, bundles, operations, paging, pollers
 
 
 class ModelOperations(assets.AssetOperations[model.Model]):
@@ -45,6 +47,51 @@ class ModelOperations(assets.AssetOperations[model.Model]):
     ) -> environment.Environment:
         """Packaging comes later: always raises Unsupported."""
         raise operations.later("Packaging a model as an image", "Deploy the model instead: `zaffre deploy`.")
+
+    def begin_convert(
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        to: str = "onnx",
+        sample: str | Path | None = None,
+        environment: str | None = None,
+        as_name: str | None = None,
+        **settings: Any,
+    ) -> pollers.Poller[model.Model]:
+        """Converts a version to ONNX, as a new version that says where it comes from.
+
+        `sample` is a data asset (`azureml:rows:1`) or a local file of rows that both forms are asked; without it rows are
+        taken from the model's example or made up. `environment` must be able to load the model. `settings` are `rtol`,
+        `atol`, `opset`, `timeout_s`. The result's operation holds the measured times. Raises Invalid when answers differ.
+        """
+        asked: dict[str, Any] = {"to": to, "environment": environment, "name": as_name, **settings}
+        asked["sample"] = None if sample is None else self._stored(sample, "sample")
+        body = {key: value for key, value in asked.items() if value is not None}
+        place = self._version(name, version or f"@{names.LATEST}")
+        response = self._scope.wire.send("POST", f"{place}/convert", body=body)
+        return self._scope.poller(response, self._made)
+
+    def convert(self, name: str, version: str | None = None, **asked: Any) -> model.Model:
+        """As `begin_convert`, waiting for the end."""
+        return self.begin_convert(name, version, **asked).result()
+
+    def _made(self, operation: dict[str, Any]) -> model.Model:
+        made, _, version = str(operation["result"]["model"]).rpartition(":")
+        return self.get(made, version)
+
+    def _stored(self, given: str | Path, what: str) -> str:
+        """A reference to data as it is; a local file's address after it was sent."""
+        if isinstance(given, str) and (names.is_reference(given) or manifests.is_address(given)):
+            return given
+        path = Path(given)
+        if not path.exists():
+            raise errors.NotFound(
+                f"There is no file {given} for the {what}.",
+                hint="A data asset is written azureml:NAME:VERSION.",
+            )
+        bundler = bundles.Bundler(self._scope.wire, self._scope.workspace, self._scope.listener)
+        return bundler.upload(path, what=what)
 
     def set_alias(self, name: str, alias: str, version: str) -> dict[str, Any]:
         """Points an alias at a version; where it pointed before stays in its history."""

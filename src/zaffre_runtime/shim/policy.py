@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
+# Why an attempt was ended that ran for longer than its spec allows.
+TIME_IS_OVER = "its time is over"
+
 
 class Restart(NamedTuple):
     """The restart rules of a spec."""

@@ -36,6 +36,7 @@ class Supervisor:
         self._home = home
         self._rules = policy.Restart.parse(spec.get("restart", {}))
         self._start_timeout_s = float(spec.get("start_timeout_s") or "inf")
+        self._time_limit_s = float(spec.get("time_limit_s") or "inf")
         self._log = logs.LogWriter(home.log_folder, int(spec.get("log_max_bytes", 64 << 20)))
         self._watch = watch.Watch(spec.get("liveness"))
         self._group = limits.ControlGroup(home.unique_name, spec.get("limits", {}))
@@ -190,6 +191,8 @@ class Supervisor:
             self._force("its liveness probe failed too often in a row", now)
         if self._record.state == "starting" and now - self._started >= self._start_timeout_s:
             self._force(f"not ready within {self._start_timeout_s:g} s", now)
+        if now - self._started >= self._time_limit_s:
+            self._force(policy.TIME_IS_OVER, now)
 
     def _became_ready(self, now: float) -> None:
         self._ready_since = now

@@ -15,3 +15,10 @@ def show(workspace: str, operation_id: str, caller: auth.CallerDep, parts: conte
     """How far a piece of work is, and how it ended."""
     with parts.database.read() as uow:
         return polling.show(uow, caller, workspace, operation_id)
+
+
+@router.post("/workspaces/{workspace}/operations/{operation_id}/cancel")
+def cancel(workspace: str, operation_id: str, caller: auth.CallerDep, parts: context.Deps) -> dict[str, Any]:
+    """Give up work that can be given up: a conversion, a profile."""
+    with parts.database.write() as uow:
+        return polling.cancel(uow, caller, workspace, operation_id)

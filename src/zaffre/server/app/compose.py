@@ -14,6 +14,7 @@ from zaffre.server.api import artifacts as artifact_routes
 from zaffre.server.api import (
     audit,
     context,
+    conversions,
     data,
     deployments,
     endpoints,
@@ -24,7 +25,7 @@ from zaffre.server.api import (
     tokens,
     workspaces,
 )  # fmt: skip
-from zaffre.server.app import first_start, online, tables
+from zaffre.server.app import first_start, online, tables, tooling
 from zaffre.server.app import home as homes
 from zaffre.server.artifacts import backends, uploads
 from zaffre.server.artifacts import service as artifacts
@@ -32,6 +33,7 @@ from zaffre.server.db import schema
 from zaffre.server.endpoints.online import service as online_endpoints
 from zaffre.server.registry.versioning import service as versioning
 from zaffre.server.workers import loop, relay
+from zaffre.server.workers import tasks as task_workers
 
 ROUTERS = (
     workspaces.router,
@@ -41,6 +43,7 @@ ROUTERS = (
     operations.router,
     artifact_routes.router,
     models.router,
+    conversions.router,
     data.router,
     environments.router,
     endpoints.router,
@@ -56,13 +59,15 @@ class Parts:
     app: fastapi.FastAPI
     workers: list[loop.Loop]
     online: online.Online
+    tasks: task_workers.Tasks
 
     def facts(self) -> dict[str, Any]:
         """What clients are told beside the address of the control plane."""
         return self.online.facts()
 
     def close(self) -> None:
-        """Give back what the parts hold; replicas go on."""
+        """Give back what the parts hold; replicas and jobs go on."""
+        self.tasks.close()
         self.online.close()
         self.context.database.close()
 
@@ -106,7 +111,8 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         online=serving.face,
         occupants=(online_endpoints.occupants, versioning.occupants),
     )
+    converting = tooling.conversion_means(configured, home, database, shop=serving.shop, blobs=blobs)
+    tasks = tooling.open_tasks(database, converting)
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
-    return Parts(
-        context=parts, app=application, workers=[relay.build(database), serving.loop], online=serving
-    )
+    workers = [relay.build(database), serving.loop, tasks.loop]
+    return Parts(context=parts, app=application, workers=workers, online=serving, tasks=tasks)

@@ -31,6 +31,7 @@ class Online:
     """The parts for routes, and what runs beside them."""
 
     face: context.Online
+    shop: workshop.Workshop
     router: envoy.Envoy
     loop: loop.Loop
 
@@ -88,11 +89,11 @@ def build(
         domain=configured.scoring_domain,
     )
     endless = worker.build(database, reconciler, preparations)
-    return Online(context.Online(room, runner, preparations), router, endless)
+    return Online(context.Online(room, runner, preparations), shop, router, endless)
 
 
 def open_runner(
-    configured: settings.Settings, home: homes.Home, *, isolated: bool
+    configured: settings.Settings, home: homes.Home, *, isolated: bool, folder: str = "services"
 ) -> local_processes.LocalServiceRunner:
     """What starts detached processes, and finds those that run already."""
     sockets = runtime_folder.choose(
@@ -100,7 +101,7 @@ def open_runner(
     )
     runtime_folder.prepare(sockets)
     return local_processes.LocalServiceRunner(
-        home.path / "services",
+        home.path / folder,
         sockets,
         python=sys.executable,
         isolation_uid=configured.isolation_uid if isolated else None,

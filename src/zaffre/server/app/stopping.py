@@ -7,6 +7,7 @@ from zaffre.core import errors, settings
 from zaffre.server import db
 from zaffre.server.app import home as homes
 from zaffre.server.app import online
+from zaffre.server.compute import ports
 
 _WAIT_S = 15.0
 
@@ -17,9 +18,9 @@ def stop_services(configured: settings.Settings, home: homes.Home) -> list[str]:
     Raises Conflict while a server runs, since it would start them again at once.
     """
     _demand_stopped(configured, home)
-    runner = online.open_runner(
-        configured, home, isolated=configured.isolation == "auto" and os.geteuid() == 0
-    )
+    isolated = configured.isolation == "auto" and os.geteuid() == 0
+    runner = online.open_runner(configured, home, isolated=isolated)
+    _forget_jobs(online.open_runner(configured, home, isolated=isolated, folder="jobs"))
     alive = [identity for identity in runner.list() if runner.status(identity).alive]
     # The router first: nobody should be sent to a replica that is about to go.
     for identity in sorted(alive, key=lambda item: item != "router"):
@@ -28,6 +29,13 @@ def stop_services(configured: settings.Settings, home: homes.Home) -> list[str]:
         if not runner.wait(identity, timeout_s=configured.drain_s + _WAIT_S):
             runner.kill(identity)
     return sorted(alive)
+
+
+def _forget_jobs(runner: ports.ServiceRunner) -> None:
+    """A job that is forgotten is run anew by the next server; one that was ended would count as failed."""
+    for identity in runner.list():
+        runner.kill(identity)
+        runner.remove(identity)
 
 
 def _demand_stopped(configured: settings.Settings, home: homes.Home) -> None:

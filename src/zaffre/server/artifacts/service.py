@@ -5,7 +5,9 @@ nothing: a caller sees the blobs that it brought itself and those in trees of wo
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from zaffre.contracts import manifests
 from zaffre.core import clock, errors
@@ -15,6 +17,7 @@ from zaffre.server.artifacts import ports, store, uploads
 
 MAX_DIGESTS = 10_000
 _BATCH = 500
+_PIECE = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +90,26 @@ def finish_upload(database: db.Database, caller: callers.Caller, room: Room, upl
             raise errors.Conflict(
                 f"The upload of {upload.digest} took longer than collection waits.", hint="Upload it again."
             )
+
+
+def adopt(database: db.Database, caller: callers.Caller, room: Room, file: Path) -> tuple[str, int]:
+    """Take a file of the server's own into the store; returns its digest and size. The file itself stays."""
+    digest, size = _digest(file)
+    with database.write() as uow:
+        begin_upload(uow, caller, digest)
+    upload = uploads.Upload(
+        room.incoming, caller.identity, digest, offset=0, total=size, limit=room.max_upload_bytes
+    )
+    with file.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            upload.write([piece])
+    finish_upload(database, caller, room, upload)
+    return digest, size
+
+
+def _digest(file: Path) -> tuple[str, int]:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), file.stat().st_size
 
 
 def blob_size(uow: db.UnitOfWork, caller: callers.Caller, digest: str) -> int:

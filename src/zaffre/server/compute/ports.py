@@ -61,7 +61,8 @@ class ServiceSpec:
     With `listen` the place opens the service's socket and hands it to the process as a descriptor, whose number is in
     `ZAFFRE_LISTEN_FD`; it lives on while the process is started again, so that callers wait and are not refused.
     When isolated, the process sees system folders, its own folders, `read_only_paths` (with what lies below
-    them readable by others), `writable_paths`, and each `binds` source at its target, read-only.
+    them readable by others), `writable_paths`, and each `binds` source at its target, read-only. An attempt that runs
+    longer than `time_limit_s` is ended.
     """
 
     id: str
@@ -78,6 +79,7 @@ class ServiceSpec:
     restart: Restart = Restart()
     liveness: Probe | None = None
     start_timeout_s: float | None = None
+    time_limit_s: float | None = None
     log_max_bytes: int = 64 << 20
 
 

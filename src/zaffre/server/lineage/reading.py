@@ -41,6 +41,20 @@ def _registered(plural: str) -> Callable[[catalogue.Envelope, Any], Facts]:
     return read_it
 
 
+def _converted(envelope: catalogue.Envelope, event: catalogue.ModelConverted) -> Facts:
+    node, source = (
+        f"models/{event.name}:{event.version}",
+        f"models/{event.source_name}:{event.source_version}",
+    )
+    facts = {
+        "to": event.to,
+        "converters": event.converters,
+        "opset": event.opset,
+        "converted": _cause(envelope),
+    }
+    return [(node, facts), (source, {})], [(node, "converted-from", source)]
+
+
 def _locked(envelope: catalogue.Envelope, event: catalogue.EnvironmentLocked) -> Facts:
     node, lock = f"environments/{event.name}:{event.version}", f"locks/{event.lock_digest}"
     return [(node, {}), (lock, {"python": event.python})], [(node, "locked-as", lock)]
@@ -83,6 +97,7 @@ def _failed(envelope: catalogue.Envelope, event: catalogue.DeploymentFailed) -> 
 
 _READERS: dict[str, Callable[[catalogue.Envelope, Any], Facts]] = {
     "ModelRegistered": _registered("models"),
+    "ModelConverted": _converted,
     "DataRegistered": _registered("data"),
     "EnvironmentRegistered": _registered("environments"),
     "EnvironmentLocked": _locked,

@@ -1,5 +1,5 @@
 """Long work that a caller can poll: what was asked, how far it is, how it ended."""
 
-from zaffre.server.operations.service import advance, end, get, open_on, start
+from zaffre.server.operations.service import Task, advance, cancel, end, get, open_on, start, tasks
 
-__all__ = ["advance", "end", "get", "open_on", "start"]
+__all__ = ["Task", "advance", "cancel", "end", "get", "open_on", "start", "tasks"]

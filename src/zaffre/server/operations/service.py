@@ -3,7 +3,9 @@
 Stands below `access`, so it asks nobody for permission: the services that call it have asked.
 """
 
+import dataclasses
 import uuid
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from zaffre.core import clock, errors
@@ -18,8 +20,28 @@ class Starter(Protocol):
     def name(self) -> str: ...
 
 
-def start(uow: db.UnitOfWork, starter: Starter, *, kind: str, workspace: str, subject: str) -> dict[str, Any]:
-    """Record that work on a thing has begun."""
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """An operation that a worker does by itself, from what was asked."""
+
+    id: str
+    kind: str
+    workspace: str
+    subject: str
+    created_by: str
+    request: dict[str, Any]
+
+
+def start(
+    uow: db.UnitOfWork,
+    starter: Starter,
+    *,
+    kind: str,
+    workspace: str,
+    subject: str,
+    request: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Record that work on a thing has begun. `request` is what a worker needs to do it, also after a restart."""
     now = clock.now()
     row = {
         "id": uuid.uuid4().hex,
@@ -31,6 +53,7 @@ def start(uow: db.UnitOfWork, starter: Starter, *, kind: str, workspace: str, su
         "message": "",
         "error": None,
         "result": None,
+        "request": request,
         "created_at": now,
         "created_by": starter.name,
         "modified_at": now,
@@ -58,6 +81,22 @@ def end(
     else:
         values.update(state="Failed", error=errors.to_problem(error), message=error.detail)
     store.update(uow, operation_id, values)
+
+
+def cancel(uow: db.UnitOfWork, operation_id: str) -> dict[str, Any] | None:
+    """Give a task up; the worker that does it sees it. None when it is no task, or has ended."""
+    row = store.get(uow, operation_id)
+    if row is None or row.state != "Running" or row.request is None:
+        return None
+    store.update(uow, operation_id, {"state": "Canceled", "modified_at": clock.now()})
+    return get(uow, operation_id)
+
+
+def tasks(uow: db.UnitOfWork, kinds: Iterable[str]) -> list[Task]:
+    """Tasks of these kinds that are not done, oldest first."""
+    rows = store.list_open_of(uow, list(kinds))
+    names = [field.name for field in dataclasses.fields(Task)]
+    return [Task(**{name: getattr(row, name) for name in names}) for row in rows if row.request is not None]
 
 
 def open_on(uow: db.UnitOfWork, workspace: str, subject: str) -> list[dict[str, Any]]:

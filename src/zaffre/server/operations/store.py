@@ -18,6 +18,7 @@ operations = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("error", db.Json),
     sa.Column("result", db.Json),
+    sa.Column("request", db.Json),
     sa.Column("created_at", db.Moment, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("modified_at", db.Moment, nullable=False),
@@ -41,6 +42,11 @@ def list_open(uow: db.UnitOfWork, workspace: str, subject: str) -> list[sa.Row[A
         .order_by(operations.c.created_at)
     )
     return list(uow.connection.execute(query))
+
+
+def list_open_of(uow: db.UnitOfWork, kinds: list[str]) -> list[sa.Row[Any]]:
+    query = sa.select(operations).where(operations.c.kind.in_(kinds) & (operations.c.state == "Running"))
+    return list(uow.connection.execute(query.order_by(operations.c.created_at, operations.c.id)))
 
 
 def update(uow: db.UnitOfWork, operation_id: str, values: dict[str, Any]) -> None:

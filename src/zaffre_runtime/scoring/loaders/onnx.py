@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Union
 
 from zaffre_runtime.scoring import errors
-from zaffre_runtime.scoring.loaders import tensors
+from zaffre_runtime.scoring.loaders import converted, tensors
 
 DTYPES = {
     "tensor(float)": "float32",
@@ -26,7 +26,7 @@ DTYPES = {
 }
 
 
-def load(path: Path) -> tensors.TensorModel:
+def load(path: Path) -> Union[tensors.TensorModel, converted.ConvertedModel]:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
@@ -52,10 +52,13 @@ def load(path: Path) -> tensors.TensorModel:
     return _model(session, path)
 
 
-def _model(session: Any, path: Path) -> tensors.TensorModel:
+def _model(session: Any, path: Path) -> Union[tensors.TensorModel, converted.ConvertedModel]:
     inputs = [
         tensors.Input(one.name, _dtype(one.type, path), _shape(one.shape)) for one in session.get_inputs()
     ]
+    known = converted.facts(session.get_modelmeta().custom_metadata_map)
+    if known is not None:
+        return converted.ConvertedModel(inputs, session.run, known)
     names = [one.name for one in session.get_outputs()]
 
     def call(feeds: tensors.Feeds) -> Dict[str, Any]:

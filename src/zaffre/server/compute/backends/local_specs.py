@@ -16,7 +16,7 @@ from zaffre.core import errors
 from zaffre.server.compute import ports
 
 _COPIED = (
-    "id", "argv", "environment", "cwd", "limits", "restart", "start_timeout_s", "log_max_bytes", "listen",
+    "id", "argv", "environment", "cwd", "limits", "restart", "start_timeout_s", "time_limit_s", "log_max_bytes", "listen",
 )  # fmt: skip
 
 _PROBE_PATH = re.compile(r"/[!-~]*")

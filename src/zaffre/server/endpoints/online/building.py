@@ -4,12 +4,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from zaffre.contracts import manifests
 from zaffre.server import access, db
 from zaffre.server.artifacts import ports as artifact_ports
-from zaffre.server.artifacts import service as artifacts
-from zaffre.server.endpoints.online import no_code
-from zaffre.server.environments import builds, definitions, workshop
+from zaffre.server.environments import builds, definitions, resolving, workshop
 from zaffre.server.environments import locks as lock_texts
 from zaffre.server.environments import service as locks
 from zaffre.server.registry.environments import service as environments
@@ -74,27 +71,8 @@ class Building:
             )
 
     def _definition(self, workspace: str, resolved: dict[str, Any]) -> tuple[str, definitions.Definition]:
-        asked = resolved["environment"]
-        if "version" in asked:
-            with self.database.read() as uow:
-                found = environments.get(uow, _CALLER, workspace, asked["name"], asked["version"])
-            definition = self.workshop.table.read(found.to_dict(status=False))
-            return locks.subject_of(asked["name"], asked["version"]), definition
-        if "curated" in asked:
-            definition = self.workshop.table.definition(asked["curated"])
-        else:
-            definition = definitions.from_mlflow(self._mlflow_files(workspace, resolved["models"][0]))
-        return locks.subject_of_definition(definition), definition
-
-    def _mlflow_files(self, workspace: str, model: dict[str, Any]) -> dict[str, str]:
-        """The texts in an MLflow model's folder that say what it needs."""
-        with self.database.read() as uow:
-            place = artifacts.find(uow, workspace, model["address"])
-        root = manifests.parse_address(model["address"]).path
-        above = f"{root}/" if root else ""
-        wanted = {file.path.removeprefix(above): file.digest for file in place.files}
-        return {
-            name: b"".join(self.blobs.read(wanted[name])).decode()
-            for name in no_code.MLFLOW_FILES
-            if name in wanted
-        }
+        resolver = resolving.Resolver(self.database, self.workshop.table, self.blobs)
+        models = resolved["models"]
+        return resolver.definition(
+            workspace, resolved["environment"], models[0]["address"] if models else None
+        )

@@ -12,18 +12,13 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from zaffre.contracts import manifests
+from zaffre.server.artifacts import placing
 
 Tree = Callable[[str], manifests.Manifest]
 """Gives the manifest of a tree by its digest."""
-
-
-class Placer(Protocol):
-    """What of a blob store is used here."""
-
-    def place(self, digest: str, target: Path) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +36,9 @@ def layout(folder: Path, replicas: str, resolved: dict[str, Any]) -> Materials:
     return Materials(root, root / "code" if resolved["code"] else None, root / "models")
 
 
-def place(folder: Path, replicas: str, resolved: dict[str, Any], *, tree: Tree, blobs: Placer) -> Materials:
+def place(
+    folder: Path, replicas: str, resolved: dict[str, Any], *, tree: Tree, blobs: placing.Placer
+) -> Materials:
     """Put everything on disk, unless it is there. Raises as the blob store does."""
     found = layout(folder, replicas, resolved)
     if found.folder.exists():
@@ -50,12 +47,12 @@ def place(folder: Path, replicas: str, resolved: dict[str, Any], *, tree: Tree, 
     new.mkdir(mode=0o755, parents=True)
     if resolved["code"]:
         address = manifests.parse_address(resolved["code"]["address"])
-        _fill(new / "code", tree(address.digest).below(address.path), address.path, blobs)
+        placing.fill(new / "code", tree(address.digest).below(address.path), address.path, blobs)
     for model in resolved["models"]:
         address = manifests.parse_address(model["address"])
         above = address.path.rpartition("/")[0]
         target = new / "models" / model["name"] / model["version"]
-        _fill(target, tree(address.digest).below(address.path), above, blobs)
+        placing.fill(target, tree(address.digest).below(address.path), above, blobs)
     (new / "models").mkdir(exist_ok=True)
     new.rename(found.folder)
     return found
@@ -67,14 +64,3 @@ def sweep(folder: Path, keep: Iterable[str]) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in kept:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _fill(target: Path, entries: Iterable[manifests.FileEntry], above: str, blobs: Placer) -> None:
-    """Place entries below `target`, named relative to the folder `above`. Names were checked when they were stored."""
-    target.mkdir(mode=0o755, parents=True)
-    for entry in entries:
-        name = manifests.check_name(entry.path)
-        relative = name.removeprefix(above + "/") if above else name
-        file = target / relative
-        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        blobs.place(entry.digest, file)

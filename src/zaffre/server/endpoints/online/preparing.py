@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zaffre.core import errors
+from zaffre.server.artifacts import placing
 from zaffre.server.endpoints.online import facts, materials, replicas
 from zaffre.server.environments import builds
 
@@ -43,7 +44,7 @@ class Preparations:
         self,
         folder: Path,
         environments: Environments,
-        blobs: materials.Placer,
+        blobs: placing.Placer,
         tree: Callable[[str, str], Any],
         *,
         threads: int = 4,

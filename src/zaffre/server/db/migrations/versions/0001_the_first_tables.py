@@ -1,4 +1,4 @@
-"""The first tables"""
+"""the first tables"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -306,6 +306,7 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("error", db.Json, nullable=True),
         sa.Column("result", db.Json, nullable=True),
+        sa.Column("request", db.Json, nullable=True),
         sa.Column("created_at", db.Moment(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("modified_at", db.Moment(), nullable=False),

@@ -1,0 +1,60 @@
+"""Puts together what conversions and profiles need: a runner of jobs, and the worker that does tasks."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from zaffre.core import settings
+from zaffre.server import access, db, operations
+from zaffre.server.app import home as homes
+from zaffre.server.app import online
+from zaffre.server.artifacts import service as artifacts
+from zaffre.server.compute.backends import local_jobs
+from zaffre.server.conversion import service as conversions
+from zaffre.server.conversion import work as conversion_work
+from zaffre.server.environments import builds, definitions, resolving, workshop
+from zaffre.server.environments import service as locks
+from zaffre.server.workers import tasks
+
+_CALLER = access.system("conversions")
+
+
+def open_jobs(configured: settings.Settings, home: homes.Home) -> local_jobs.LocalJobRunner:
+    """What runs jobs, and finds those that run already."""
+    isolated = configured.isolation == "auto" and os.geteuid() == 0
+    return local_jobs.LocalJobRunner(online.open_runner(configured, home, isolated=isolated, folder="jobs"))
+
+
+def conversion_means(
+    configured: settings.Settings,
+    home: homes.Home,
+    database: db.Database,
+    *,
+    shop: workshop.Workshop,
+    blobs: artifacts.Room,
+) -> conversion_work.Means:
+    """What conversions work with."""
+
+    def build(
+        workspace: str, definition: definitions.Definition, log: Callable[[str], None]
+    ) -> builds.BuiltEnvironment:
+        subject = locks.subject_of_definition(definition)
+        return shop.build(_CALLER, workspace, subject, definition, log=log)[1]
+
+    return conversion_work.Means(
+        database=database,
+        resolver=resolving.Resolver(database, shop.table, blobs.store),
+        environments=build,
+        runner=open_jobs(configured, home),
+        blobs=blobs,
+        folder=home.path / "conversions",
+    )
+
+
+def open_tasks(database: db.Database, converting: conversion_work.Means) -> tasks.Tasks:
+    """The worker of tasks."""
+
+    def convert(task: operations.Task, check: Callable[[], None], progress: tasks.Progress) -> dict[str, Any]:
+        return conversion_work.do(converting, task, check=check, progress=progress)
+
+    return tasks.Tasks(database, {conversions.KIND: tasks.Kind(convert, at_once=2)})

@@ -1,0 +1,1 @@
+"""Models in another form: what `zaffre model convert` and a deployment's `optimize` ask for. The work itself is a job."""

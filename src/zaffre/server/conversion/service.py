@@ -1,0 +1,96 @@
+"""Use cases of conversions: ask for one, find one that was made. `work` does what is asked, later and elsewhere."""
+
+from typing import Any
+
+from zaffre.contracts import conversion as contract
+from zaffre.contracts import model as model_contract
+from zaffre.core import errors, names
+from zaffre.server import access, db, operations
+from zaffre.server.artifacts import service as artifacts
+from zaffre.server.conversion import asking
+from zaffre.server.environments import curated
+from zaffre.server.registry.data import service as data
+from zaffre.server.registry.environments import service as environments
+from zaffre.server.registry.models import service as models
+
+KIND = "models.convert"
+TOPIC = "tasks"
+"""What the worker of tasks listens to on the database."""
+
+
+def begin(
+    uow: db.UnitOfWork,
+    caller: access.Caller,
+    workspace: str,
+    name: str,
+    *,
+    version: str,
+    asked: contract.Conversion,
+    table: curated.Table,
+) -> dict[str, Any]:
+    """Begin to convert a version; returns the operation. Raises NotFound, Invalid, Unsupported at once where it can."""
+    shelf = models.shelf(workspace)
+    access.require(caller, "models/write", shelf.resource(asked.name or name))
+    source = models.get(uow, caller, workspace, name, version)
+    request = {
+        "caller": {"name": caller.name, "reason": caller.reason, "request_id": caller.request_id},
+        "asked": asked.model_dump(mode="json"),
+        "source": {"name": name, "version": source.version, "address": source.path, "type": source.type},
+        "environment": _environment(uow, caller, workspace, source, asked=asked, table=table),
+        "sample": _sample(uow, caller, workspace, asked.sample),
+    }
+    operation = operations.start(
+        uow,
+        caller,
+        kind=KIND,
+        workspace=workspace,
+        subject=names.subject("models", name, source.version),
+        request=request,
+    )
+    uow.touch(TOPIC)
+    return operation
+
+
+def _environment(
+    uow: db.UnitOfWork,
+    caller: access.Caller,
+    workspace: str,
+    source: model_contract.Model,
+    *,
+    asked: contract.Conversion,
+    table: curated.Table,
+) -> dict[str, Any]:
+    """Where the model can be loaded: as asked, else as the names of its files tell."""
+    if asked.environment is None:
+        files = [file.path for file in artifacts.find(uow, workspace, source.path or "").files]
+        return asking.environment(f"models/{source.name}:{source.version}", files)
+    if curated.is_curated(asked.environment):
+        table.definition(asked.environment)
+        return {"id": asked.environment, "curated": asked.environment}
+    reference = names.parse_reference(asked.environment, kind="environments")
+    wanted = reference.version or f"@{reference.label or names.LATEST}"
+    found = environments.get(uow, caller, workspace, reference.name, wanted)
+    table.read(found.to_dict(status=False))
+    return {"id": f"{found.name}:{found.version}", "name": found.name, "version": found.version}
+
+
+def _sample(
+    uow: db.UnitOfWork, caller: access.Caller, workspace: str, text: str | None
+) -> dict[str, str] | None:
+    """The stored files that hold the rows. Raises NotFound, Unsupported (a data asset that points elsewhere)."""
+    if text is None:
+        return None
+    address, said = text, "a file of the caller's"
+    if not text.startswith("zaffre://"):
+        reference = names.parse_reference(text, kind="data")
+        wanted = reference.version or f"@{reference.label or names.LATEST}"
+        found = data.get(uow, caller, workspace, reference.name, wanted)
+        address, said = found.path or "", f"data/{found.name}:{found.version}"
+    access.require(caller, "artifacts/read", f"workspaces/{workspace}")
+    if not address.startswith("zaffre://"):
+        raise errors.Unsupported(
+            f"{said} points at {address[:100]!r}, whose rows are not on this server.",
+            hint="Give a file, or register the rows as a data asset with a local path.",
+        )
+    artifacts.find(uow, workspace, address)
+    return {"address": address, "said": said}
