@@ -260,6 +260,7 @@ CHANGING = {
     "update",
     "delete",
     "archive",
+    "convert",
     "restore",
     "rollback",
     "regenerate-keys",
