@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from zaffre.core import errors
-from zaffre.sdk import connection
+from zaffre.sdk import connection, trust
 
 MODULE = "zaffre.server.app"
 _START_S = 60.0
@@ -135,15 +135,25 @@ def healthy(url: str) -> bool:
     parts = urlsplit(url)
     if not parts.hostname:
         return False
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    link = kind(parts.hostname, parts.port, timeout=3)
+    link = _link(parts.scheme, parts.hostname, parts.port, url)
+    connected = False
     try:
+        link.connect()
+        connected = True
         link.request("GET", "/healthz")
         return link.getresponse().status == 200
     except (OSError, http.client.HTTPException):
-        return False
+        # After a handshake, our server hangs up on clients without a certificate when it wants one.
+        return connected and parts.scheme == "https"
     finally:
         link.close()
+
+
+def _link(scheme: str, host: str, port: int | None, url: str) -> http.client.HTTPConnection:
+    if scheme == "https":
+        context = trust.Trust.find().context(url)
+        return http.client.HTTPSConnection(host, port, timeout=3, context=context)
+    return http.client.HTTPConnection(host, port, timeout=3)
 
 
 def _last_words(words: Path, code: int) -> errors.ZaffreError:

@@ -25,6 +25,8 @@ def start(session: sessions.Session, given: grammar.Given) -> Any:
     environment = {key: str(value) for key, value in wanted.items() if value is not None}
     found = processes.start(session.say, environment=environment)
     session.say("The server runs already." if before == "running" else "The server is ready.")
+    for warning in found.get("warnings") or ():
+        session.say(f"Warning: {warning}")
     return _printed(given, found)
 
 
@@ -77,6 +79,12 @@ def migrate(session: sessions.Session, given: grammar.Given) -> Any:
 def gc(session: sessions.Session, given: grammar.Given) -> Any:
     """Free the space of contents that nothing refers to any more."""
     return session.client.server.collect_garbage(dry_run=bool(given.dry_run))
+
+
+@noun.verb("certificates")
+def certificates(session: sessions.Session, given: grammar.Given) -> Any:
+    """The certificate of each listener that speaks TLS: whose, until when, and why a newer one was refused."""
+    return session.client.server.certificates()
 
 
 @noun.verb("settings")

@@ -179,6 +179,22 @@ class TrafficChanged(Event):
     previous: dict[str, int] = {}
 
 
+class CertificateReplaced(Event):
+    """`listener` is `control-plane` or `endpoints`; `fingerprint` is the SHA-256 of the certificate."""
+
+    listener: str
+    subject: str
+    fingerprint: str
+    expires_at: str
+
+
+class CertificateRefused(Event):
+    """A new certificate is no good; the old one stays in force."""
+
+    listener: str
+    reason: str
+
+
 class DeploymentRevised(Event):
     """A revision was accepted; from here lineage knows what its answers are made of. `models` are `name:version`."""
 

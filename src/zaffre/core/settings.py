@@ -31,6 +31,25 @@ class Settings:
     scoring_host: str = _field("127.0.0.1", "address that the router listens on")
     scoring_port: int = _field(0, "port of the router; 0 takes a free one and keeps it")
     scoring_domain: str = _field("", "when set, endpoint E of workspace W also answers at host E.W.<domain>")
+    scoring_url: str = _field(
+        "",
+        "address of the router as clients know it, as https://ml.example.org; default by scheme, host and port",
+    )
+    tls_certificate: str = _field(
+        "", "PEM file of the control plane's certificate and its chain; replaced files are taken at once"
+    )
+    tls_key: str = _field("", "PEM file of that certificate's key, without a password")
+    tls_client_ca: str = _field(
+        "",
+        "PEM file of authorities; when set, the control plane answers only clients with a certificate of theirs",
+    )
+    scoring_tls_certificate: str = _field(
+        "", "PEM file of the endpoints' certificate and its chain; replaced files are taken at once"
+    )
+    scoring_tls_key: str = _field("", "PEM file of that certificate's key, without a password")
+    scoring_tls_client_ca: str = _field(
+        "", "PEM file of authorities; when set, endpoints answer only clients with a certificate of theirs"
+    )
     database_url: str = _field("", "SQLAlchemy URL; default SQLite in the home folder")
     artifacts_url: str = _field(
         "", "where blobs are kept: a folder, s3://bucket/prefix or az://container/prefix"
@@ -91,9 +110,13 @@ def load(environ: Mapping[str, str] | None = None) -> tuple[Settings, list[Origi
 
 
 def client_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What clients read: ZAFFRE_URL, ZAFFRE_TOKEN, ZAFFRE_WORKSPACE, ZAFFRE_HOME; absent ones are left out."""
+    """What clients read, of their own and of what other tools read too; absent ones are left out."""
     environ = os.environ if environ is None else environ
-    names = ("ZAFFRE_URL", "ZAFFRE_TOKEN", "ZAFFRE_WORKSPACE", "ZAFFRE_HOME")
+    names = (
+        "ZAFFRE_URL", "ZAFFRE_TOKEN", "ZAFFRE_WORKSPACE", "ZAFFRE_HOME",
+        "ZAFFRE_CA_BUNDLE", "ZAFFRE_CLIENT_CERTIFICATE", "ZAFFRE_CLIENT_KEY",
+        "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE",
+    )  # fmt: skip
     return {name: environ[name] for name in names if environ.get(name)}
 
 

@@ -22,6 +22,7 @@ from zaffre.sdk import (
     server,
     tokens,
     transport,
+    trust,
     workspaces,
 )
 from zaffre.sdk import data as data_operations
@@ -41,8 +42,8 @@ class MLClient:
         workspace_name: str | None = None,
         **options: Any,
     ) -> None:
-        """`options`: url, token, reason (kept with every change), report, trace, listener, progress; others are ignored,
-        because users' code passes what only a cloud needs."""
+        """`options`: url, token, reason (kept with every change), report, trace, listener, progress, connection_verify (a CA
+        bundle) and connection_cert (the client's own: a file, or certificate and key); others are ignored, because users' code passes what only a cloud needs."""
         if options.get("registry_name"):
             raise operations.later("A registry beside workspaces (registry_name)", "Leave it out.")
         where = connection.find(url=options.get("url"), token=options.get("token"))
@@ -52,6 +53,9 @@ class MLClient:
             reason=options.get("reason") or "",
             report=options.get("report"),
             trace=options.get("trace"),
+            believed=trust.Trust.find(
+                verify=options.get("connection_verify"), certificate=options.get("connection_cert")
+            ),
         )
         name = workspace_name or settings.client_environment().get("ZAFFRE_WORKSPACE") or DEFAULT_WORKSPACE
         self._scope = operations.Scope(

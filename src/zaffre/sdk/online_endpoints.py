@@ -1,6 +1,7 @@
 """`ml_client.online_endpoints`: addresses, keys, traffic, and sending rows to them."""
 
 import dataclasses
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ class OnlineEndpointOperations:
         headers = {"content-type": "application/json", **self._key(endpoint)}
         if deployment_name:
             headers["azureml-model-deployment"] = deployment_name
-        return _score(address, _payload(request_file, input_data), headers)
+        verify = self._scope.wire.trust.context(address)
+        return _score(address, _payload(request_file, input_data), headers, verify)
 
     def sample_request(self, endpoint_name: str) -> Any:
         """A body that the endpoint takes, as its own description (swagger.json) gives it; None when it gives none."""
@@ -114,7 +116,9 @@ class OnlineEndpointOperations:
             return None
         headers = self._key(endpoint)
         try:
-            response = httpx.get(address, headers=headers, timeout=10)
+            response = httpx.get(
+                address, headers=headers, timeout=10, verify=self._scope.wire.trust.context(address)
+            )
             described = response.json() if response.is_success else {}
         except (httpx.TransportError, ValueError):
             return None
@@ -143,9 +147,9 @@ def _payload(request_file: str | Path | None, data: str | bytes | None) -> bytes
     return data.encode() if isinstance(data, str) else data or b""
 
 
-def _score(address: str, body: bytes, headers: dict[str, str]) -> str:
+def _score(address: str, body: bytes, headers: dict[str, str], verify: ssl.SSLContext) -> str:
     try:
-        response = httpx.post(address, content=body, headers=headers, timeout=_SCORING_TIMEOUT)
+        response = httpx.post(address, content=body, headers=headers, timeout=_SCORING_TIMEOUT, verify=verify)
     except httpx.TransportError as error:
         raise errors.Unavailable(
             f"{address} cannot be reached: {error}.", hint="See `zaffre online-endpoint show` for its state."

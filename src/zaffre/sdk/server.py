@@ -11,6 +11,11 @@ class ServerOperations:
     def __init__(self, scope: operations.Scope) -> None:
         self._scope = scope
 
+    def certificates(self) -> list[dict[str, Any]]:
+        """The certificate of each listener that speaks TLS, without its key."""
+        found: list[dict[str, Any]] = self._scope.wire.get("/api/v1/server/certificates")["items"]
+        return found
+
     def collect_garbage(self, *, dry_run: bool = True) -> dict[str, Any]:
         """Removes contents that nothing refers to; a dry run only says which, and how much space that would free."""
         answer: dict[str, Any] = self._scope.wire.send(

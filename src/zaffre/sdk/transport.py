@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from zaffre.core import errors
-from zaffre.sdk import connection
+from zaffre.sdk import connection, trust
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _AGAIN = frozenset({502, 503, 504})
@@ -39,14 +39,17 @@ class Transport:
         reason: str = "",
         report: Callable[[str], None] | None = None,
         trace: Callable[[str], None] | None = None,
+        believed: trust.Trust | None = None,
     ) -> None:
         self.url = where.url
+        self.trust = believed or trust.Trust.find()
         self.reason = reason
         self.report = report
         self._trace = trace
         self._spoke = False
         self._client = httpx.Client(
             base_url=where.url,
+            verify=self.trust.context(where.url),
             timeout=_TIMEOUT,
             follow_redirects=False,
             headers={
@@ -139,6 +142,8 @@ class Transport:
                 response.read()
                 failure: Exception = _error(response, "")
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                    raise self._unknown(error) from error
                 failure = errors.Unavailable(
                     f"The server at {self.url} cannot be reached: {_plain(error)}.",
                     hint="Start it with `zaffre server start`, or correct ZAFFRE_URL.",
@@ -155,10 +160,18 @@ class Transport:
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 2.0)
 
+    def _unknown(self, error: httpx.TransportError) -> errors.Unavailable:
+        return errors.Unavailable(
+            f"The certificate of {self.url} is not believed: {_plain(error)}.",
+            hint="Name the PEM file of its authority in ZAFFRE_CA_BUNDLE, and use a name that the certificate has.",
+        )
+
     def _stopped(self, error: httpx.TransportError) -> errors.Unavailable:
         return errors.Unavailable(
             f"The server at {self.url} stopped answering: {_plain(error)}.",
-            hint="See `zaffre server status`, then try again.",
+            hint="It may want a client certificate: ZAFFRE_CLIENT_CERTIFICATE and ZAFFRE_CLIENT_KEY name yours."
+            if self.url.startswith("https:") and not self._spoke and not self.trust.certificate
+            else "See `zaffre server status`, then try again.",
         )
 
 

@@ -120,7 +120,11 @@ class Site:
         key = self.done("GET", f"{ENDPOINT}/credentials")["primary_key"]
         url = f"{self.server.facts()['scoring_url']}/default/churn/score"
         return open_loop.OpenLoop(
-            url, headers={"Authorization": f"Bearer {key}"}, rate=rate, check=check_answer
+            url,
+            headers={"Authorization": f"Bearer {key}"},
+            rate=rate,
+            check=check_answer,
+            verify=self.server.verify(url),
         )
 
     def replicas(self) -> dict[str, int]:

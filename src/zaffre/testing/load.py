@@ -9,6 +9,7 @@ assert steady.failures == []
 import asyncio
 import collections
 import dataclasses
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -30,14 +31,24 @@ class Load:
     """`connections` clients, each sending its next request when the last one was answered. Context manager."""
 
     def __init__(
-        self, url: str, *, headers: Mapping[str, str], body: bytes = b"{}", connections: int = 4
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"{}",
+        connections: int = 4,
+        verify: ssl.SSLContext | None = None,
+        once: bool = False,
     ) -> None:
+        """`verify` speaks TLS; `once` opens a new connection for each request."""
         parts = urlsplit(url)
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
         lines = [f"POST {parts.path} HTTP/1.1", f"host: {parts.netloc}", f"content-length: {len(body)}"]
         lines += ["content-type: application/json", *(f"{name}: {value}" for name, value in headers.items())]
         self._request = "\r\n".join([*lines, "", ""]).encode() + body
         self._connections = connections
+        self._verify = verify
+        self._once = once
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self.answers: list[Answer] = []
@@ -89,13 +100,13 @@ class Load:
                 await asyncio.sleep(0.01)
 
     async def _connection(self) -> None:
-        reader, writer = await asyncio.open_connection(*self._address)
+        reader, writer = await asyncio.open_connection(*self._address, ssl=self._verify)
         try:
             while not self._stopping.is_set():
                 writer.write(self._request)
                 answer = await _read_answer(reader)
                 self.answers.append(answer)
-                if answer.headers.get("connection") == "close":
+                if self._once or answer.headers.get("connection") == "close":
                     return
         finally:
             writer.close()

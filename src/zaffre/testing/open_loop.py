@@ -9,6 +9,7 @@ Used by the tests of faults and by `benchmarks/bench_faults.py`. `load` beside i
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,11 +24,20 @@ Check = Callable[[int, httpx.Response], str]
 class OpenLoop:
     """Sends `{"number": n}` to a scoring address, `rate` times a second. Context manager."""
 
-    def __init__(self, url: str, *, headers: Mapping[str, str], rate: float, check: Check) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        rate: float,
+        check: Check,
+        verify: ssl.SSLContext | None = None,
+    ) -> None:
         self._url = url
         self._headers = dict(headers)
         self._pause_s = 1 / rate
         self._check = check
+        self._verify = verify or True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self.sent = 0
@@ -63,7 +73,9 @@ class OpenLoop:
 
     async def _run(self) -> None:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-        async with httpx.AsyncClient(headers=self._headers, limits=limits, timeout=60) as client:
+        async with httpx.AsyncClient(
+            headers=self._headers, limits=limits, timeout=60, verify=self._verify
+        ) as client:
             tasks: set[asyncio.Task[None]] = set()
             begin = time.monotonic()
             while not self._stopping.is_set():

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 
 from zaffre.core import settings, version
+from zaffre.sdk import trust
 from zaffre.server.app import home as homes
 from zaffre.server.app import stopping
 
@@ -83,17 +85,23 @@ class ServerProcess:
         """The owner's token."""
         return (self.home / "token").read_text(encoding="utf-8").strip()
 
+    def verify(self, url: str) -> ssl.SSLContext:
+        """What connections to an address of this server are verified with."""
+        return trust.Trust.find(environ={**self.environment, "ZAFFRE_HOME": str(self.home)}).context(url)
+
     def client(self, token: str | None = None) -> httpx.Client:
         """An HTTP client below /api/v1, as the owner unless another token is given."""
         headers = {"Authorization": f"Bearer {token or self.token()}"}
-        return httpx.Client(base_url=f"{self.facts()['url']}/api/v1", headers=headers, timeout=60)
+        url = self.facts()["url"]
+        return httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=60, verify=self.verify(url))
 
     def _answers(self) -> bool:
         facts = self.facts()
         if facts.get("pid") != self.pid:
             return False
         try:
-            return httpx.get(f"{facts['url']}/healthz", timeout=5).status_code == 200
+            url = facts["url"]
+            return httpx.get(f"{url}/healthz", timeout=5, verify=self.verify(url)).status_code == 200
         except httpx.TransportError:
             return False
 

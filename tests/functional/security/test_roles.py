@@ -77,6 +77,7 @@ EXPECTED = {
     ("post", "/api/v1/tokens"): (SERVER, {"name": "t", "grants": [{"role": "reader"}]}),
     ("delete", "/api/v1/tokens/{token_id}"): (SERVER, None),
     ("get", "/api/v1/audit"): (SERVER, None),
+    ("get", "/api/v1/server/certificates"): (SERVER, None),
     ("get", WS + "/lineage/{subject}"): (READ, None),
     ("get", WS + "/operations/{operation_id}"): (READ, None),
     ("post", "/api/v1/artifacts/missing"): (SOMEWHERE, {"digests": []}),

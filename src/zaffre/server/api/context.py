@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import fastapi
 
 from zaffre.core import settings
-from zaffre.server import db
+from zaffre.server import db, secrets
 from zaffre.server.access import authentication, workspaces
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import ports
@@ -33,6 +33,7 @@ class Context:
     blobs: artifacts.Room
     online: Online
     occupants: tuple[workspaces.Occupants, ...] = ()
+    certificates: tuple[secrets.Keeper, ...] = ()
 
 
 async def get(request: fastapi.Request) -> Context:

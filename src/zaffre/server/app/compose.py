@@ -13,6 +13,7 @@ from zaffre.server.api import app as face
 from zaffre.server.api import artifacts as artifact_routes
 from zaffre.server.api import (
     audit,
+    certificates,
     context,
     conversions,
     data,
@@ -25,19 +26,21 @@ from zaffre.server.api import (
     tokens,
     workspaces,
 )  # fmt: skip
-from zaffre.server.app import first_start, online, tables, tooling
+from zaffre.server.app import first_start, online, tables, tls, tooling
 from zaffre.server.app import home as homes
 from zaffre.server.artifacts import backends, uploads
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.db import schema
 from zaffre.server.endpoints.online import service as online_endpoints
 from zaffre.server.registry.versioning import service as versioning
+from zaffre.server.workers import certificates as certificate_worker
 from zaffre.server.workers import loop, relay
 from zaffre.server.workers import tasks as task_workers
 
 ROUTERS = (
     workspaces.router,
     tokens.router,
+    certificates.router,
     audit.router,
     lineage.router,
     operations.router,
@@ -60,6 +63,7 @@ class Parts:
     workers: list[loop.Loop]
     online: online.Online
     tasks: task_workers.Tasks
+    encryption: tls.RenewableContext | None = None
 
     def facts(self) -> dict[str, Any]:
         """What clients are told beside the address of the control plane."""
@@ -102,6 +106,7 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
     database = open_database(configured, home)
     first_start.ensure(database, home)
     blobs = open_blobs(configured, home)
+    context_tls, keepers = tls.serve(tls.control_plane(configured), home)
     serving = online.build(configured, home, database, blobs)
     parts = context.Context(
         settings=configured,
@@ -110,9 +115,12 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         blobs=blobs,
         online=serving.face,
         occupants=(online_endpoints.occupants, versioning.occupants),
+        certificates=(*keepers, *serving.keepers),
     )
     converting = tooling.conversion_means(configured, home, database, shop=serving.shop, blobs=blobs)
     tasks = tooling.open_tasks(database, converting)
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
     workers = [relay.build(database), serving.loop, tasks.loop]
-    return Parts(context=parts, app=application, workers=workers, online=serving, tasks=tasks)
+    if parts.certificates:
+        workers.append(certificate_worker.build(database, parts.certificates))
+    return Parts(parts, application, workers, serving, tasks, context_tls)

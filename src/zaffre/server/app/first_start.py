@@ -1,6 +1,7 @@
 """What exists from the first start: the default workspace, and a token for whoever started the server."""
 
 from zaffre.contracts import workspace as contract
+from zaffre.core import private_files
 from zaffre.server import access, db
 from zaffre.server.access import tokens, workspaces
 from zaffre.server.app import home as homes
@@ -17,7 +18,7 @@ def ensure(database: db.Database, home: homes.Home) -> None:
         if not _token_works(uow, home):
             text, _ = tokens.create(uow, _CALLER, name="owner", grants=[access.Grant("admin")])
             # Written before the commit: a crash in between leaves a token that does not work and is replaced.
-            homes.write_private(home.token_file, text + "\n")
+            private_files.write(home.token_file, text + "\n")
 
 
 def _token_works(uow: db.UnitOfWork, home: homes.Home) -> bool:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from zaffre.core import errors, settings
+from zaffre.core import errors, private_files, settings
 
 
 class Home:
@@ -38,23 +38,12 @@ class Home:
         except FileNotFoundError:
             return {}
         except ValueError:
-            # A torn file cannot come from `write_private`; whatever it was, the next start writes it anew.
+            # A torn file cannot come from `private_files`; whatever it was, the next start writes it anew.
             return {}
         return known
 
     def write_server(self, facts: dict[str, Any]) -> None:
-        write_private(self.server_file, json.dumps(facts, indent=2) + "\n")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file for its owner only, by rename, so that nobody ever reads half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+        private_files.write(self.server_file, json.dumps(facts, indent=2) + "\n")
 
 
 def _demand_own(path: Path) -> None:

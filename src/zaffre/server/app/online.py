@@ -12,6 +12,7 @@ from zaffre.core import settings
 from zaffre.server import access, db, secrets
 from zaffre.server.api import context
 from zaffre.server.app import home as homes
+from zaffre.server.app import tls
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import instance_types, runtime_folder
 from zaffre.server.compute import service as compute
@@ -34,10 +35,11 @@ class Online:
     shop: workshop.Workshop
     router: envoy.Envoy
     loop: loop.Loop
+    keepers: tuple[secrets.Keeper, ...] = ()
 
     def facts(self) -> dict[str, object]:
         """What clients are told."""
-        return {"scoring_url": self.router.url, "scoring_port": self.router.port}
+        return {"scoring_url": self.face.room.scoring_url, "scoring_port": self.router.port}
 
     def close(self) -> None:
         """Begin nothing more; replicas and router go on."""
@@ -51,13 +53,16 @@ def build(
     """Everything of online endpoints over one home."""
     isolated = configured.isolation == "auto" and os.geteuid() == 0
     runner = open_runner(configured, home, isolated=isolated)
+    certificates = tls.endpoints(configured)
     router = envoy.Envoy(
         runner,
         home.path / "router",
         host=configured.scoring_host,
         port=_scoring_port(configured, home),
         binary=configured.envoy_path,
+        listening=tls.mode(certificates),
     )
+    keepers = tls.router_keepers(certificates, home, router)
     shop = workshop.open_workshop(
         configured,
         database,
@@ -69,7 +74,9 @@ def build(
         Path(configured.instance_types_file) if configured.instance_types_file else None
     )
     box = secrets.Box(home.path / "secrets.key")
-    room = rooms.Room(box, shop.table, types, router.url, configured.scoring_domain)
+    room = rooms.Room(
+        box, shop.table, types, configured.scoring_url.rstrip("/") or router.url, configured.scoring_domain
+    )
 
     def tree(workspace: str, digest: str) -> manifests.Manifest:
         with database.read() as uow:
@@ -89,7 +96,7 @@ def build(
         domain=configured.scoring_domain,
     )
     endless = worker.build(database, reconciler, preparations)
-    return Online(context.Online(room, runner, preparations), shop, router, endless)
+    return Online(context.Online(room, runner, preparations), shop, router, endless, keepers)
 
 
 def open_runner(

@@ -8,11 +8,10 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import fastapi
 import uvicorn
 
 from zaffre.core import clock, errors, settings, version
-from zaffre.server.app import compose
+from zaffre.server.app import compose, tls
 from zaffre.server.app import home as homes
 
 log = logging.getLogger(__name__)
@@ -26,8 +25,10 @@ def run(configured: settings.Settings, home: homes.Home) -> None:
         for worker in parts.workers:
             worker.start()
         home.write_server(_facts(configured, listener, parts))
-        log.info("listening on %s", _url(listener))
-        _serve(parts.app, listener)
+        log.info("listening on %s", _url(listener, parts))
+        for warning in tls.warnings(configured):
+            log.warning("%s", warning)
+        _serve(parts, listener)
     finally:
         home.write_server({**home.read_server(), "pid": None, "stopped_at": clock.isoformat(clock.now())})
         for worker in reversed(parts.workers):
@@ -61,26 +62,28 @@ def _listen(configured: settings.Settings, home: homes.Home) -> socket.socket:
     )
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, parts: compose.Parts) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if parts.encryption else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _facts(configured: settings.Settings, listener: socket.socket, parts: compose.Parts) -> dict[str, Any]:
     return {
-        "url": _url(listener),
+        "url": _url(listener, parts),
         "host": configured.host,
         "port": listener.getsockname()[1],
         "pid": os.getpid(),
         "version": version.VERSION,
         "started_at": clock.isoformat(clock.now()),
+        "warnings": tls.warnings(configured),
         **parts.facts(),
     }
 
 
-def _serve(app: fastapi.FastAPI, listener: socket.socket) -> None:
+def _serve(parts: compose.Parts, listener: socket.socket) -> None:
     configuration = uvicorn.Config(
-        app,
+        parts.app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -90,6 +93,8 @@ def _serve(app: fastapi.FastAPI, listener: socket.socket) -> None:
         timeout_graceful_shutdown=10,
         h11_max_incomplete_event_size=64 * 1024,
     )
+    configuration.load()
+    configuration.ssl = parts.encryption
     server = _Server(configuration)
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, server.stop)

@@ -3,6 +3,7 @@
 import dataclasses
 import secrets as randomness
 from typing import Any
+from urllib.parse import urlsplit
 
 from zaffre.core import errors
 from zaffre.server import db, operations, secrets
@@ -29,9 +30,9 @@ class Room:
         """Where an endpoint answers, without the last part of the path."""
         if not self.scoring_domain:
             return f"{self.scoring_url}/{workspace}/{endpoint}"
-        scheme, _, host = self.scoring_url.partition("://")
-        _, colon, port = host.rpartition(":")
-        return f"{scheme}://{endpoint}.{workspace}.{self.scoring_domain}{colon}{port}".lower()
+        parts = urlsplit(self.scoring_url)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{endpoint}.{workspace}.{self.scoring_domain}{port}".lower()
 
 
 def resource(workspace: str, endpoint: str) -> str:

@@ -16,8 +16,9 @@ import envoy as envoy_wheel
 import httpx
 
 from zaffre.core import errors
+from zaffre.server import secrets
 from zaffre.server.compute import ports
-from zaffre.server.endpoints.router import files, routes, stats, wanted
+from zaffre.server.endpoints.router import files, routes, stats, tls, wanted
 
 SERVICE_ID = "router"
 _POLL_S = 0.005
@@ -45,6 +46,7 @@ class Envoy:
         binary: str = "",
         concurrency: int = 1,
         patience_s: float = 5.0,
+        listening: tls.Mode = tls.PLAIN,
     ) -> None:
         self._runner = runner
         self._folder = folder
@@ -54,7 +56,10 @@ class Envoy:
         self.host = host
         self.port = port
         socket = str(runner.paths(SERVICE_ID).socket)
-        self._place = files.Place(str(folder), socket, host, port, _connection_limit())
+        self._scheme = listening.scheme
+        self._place = files.Place(
+            str(folder), socket, host, port, _connection_limit(), listening.transport_socket(str(folder))
+        )
         self._admin = httpx.Client(
             transport=httpx.HTTPTransport(uds=socket), base_url="http://router", timeout=5.0
         )
@@ -63,7 +68,7 @@ class Envoy:
     def url(self) -> str:
         """Where clients reach it."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host  # noqa: S104  # compared, not bound
-        return f"http://{host}:{self.port}"
+        return f"{self._scheme}://{host}:{self.port}"
 
     def ensure_running(self) -> None:
         """Start Envoy unless it runs, and start it anew when its start-up configuration changed."""
@@ -74,6 +79,21 @@ class Envoy:
         except errors.Conflict:
             self.stop()
             self._runner.start(spec)
+
+    def install(self, pair: secrets.Pair, previous: secrets.Pair | None) -> None:
+        """Use this certificate for new connections. Raises Invalid when Envoy does not take it; the old one stays then."""
+        self._prepare_folder()
+        try:
+            taken = self._taken()
+        except errors.Unavailable:  # it reads the files when it starts
+            for name, document in tls.documents(pair).items():
+                self._move(tls.FOLDER, f"{name}.json", document)
+            return
+        tls.install(
+            lambda name, document: self._apply(tls.FOLDER, f"{name}.json", document, taken, f"sds.{name}"),
+            pair,
+            previous,
+        )
 
     def stop(self) -> None:
         """End it; requests fail until it runs again."""
@@ -155,7 +175,7 @@ class Envoy:
         )
 
     def _prepare_folder(self) -> None:
-        for name in ("", "cds", "rds", "eds", "coming"):
+        for name in ("", "cds", "rds", "eds", tls.FOLDER, "coming"):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         nothing = wanted.Wanted()
         if not (self._folder / "cds" / "clusters.json").exists():

@@ -30,6 +30,7 @@ class Place:
     host: str
     port: int
     max_connections: int = 10_000
+    transport_socket: Document | None = None
 
 
 def text(document: Document) -> str:
@@ -42,12 +43,12 @@ def bootstrap(place: Place) -> Document:
     return {
         "node": {"id": "zaffre", "cluster": "zaffre"},
         "admin": {"address": {"pipe": {"path": place.admin_socket, "mode": 0o600}}},
-        "dynamic_resources": {"cds_config": _watched(f"{place.folder}/cds", "clusters.json")},
+        "dynamic_resources": {"cds_config": watched(f"{place.folder}/cds", "clusters.json")},
         "static_resources": {"listeners": [_listener(place)]},
         "overload_manager": {"resource_monitors": [_connection_monitor(place.max_connections)]},
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [
             {"prefix": "cluster_manager."}, {"prefix": f"http.{STAT_PREFIX}."}, {"prefix": "listener."},
-            {"prefix": "server."}, {"prefix": "cluster.r"},
+            {"prefix": "server."}, {"prefix": "cluster.r"}, {"prefix": "sds."},
         ]}}, "histogram_bucket_settings": [
             {"match": {"suffix": "rq_time"}, "buckets": list(stats.LATENCY_BOUNDS_MS)},
         ]},
@@ -68,7 +69,7 @@ def cluster(item: wanted.Cluster, folder: str) -> Document:
         "@type": TYPE + "config.cluster.v3.Cluster",
         "name": item.name,
         "type": "EDS",
-        "eds_cluster_config": {"eds_config": _watched(f"{folder}/eds", f"{item.name}.json")},
+        "eds_cluster_config": {"eds_config": watched(f"{folder}/eds", f"{item.name}.json")},
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
         "common_lb_config": {
@@ -121,7 +122,7 @@ def versioned(resources: list[Document]) -> Document:
     return {"version_info": digest[:16], "resources": resources}
 
 
-def _watched(folder: str, file: str) -> Document:
+def watched(folder: str, file: str) -> Document:
     return {
         "resource_api_version": "V3",
         "path_config_source": {"path": f"{folder}/{file}", "watched_directory": {"path": folder}},
@@ -138,7 +139,10 @@ def _listener(place: Place) -> Document:
         "address": {"socket_address": {"address": place.host, "port_value": place.port}},
         "per_connection_buffer_limit_bytes": _MAX_BUFFERED_BYTES,
         "filter_chains": [
-            {"filters": [{"name": "http", "typed_config": _connection_manager(place)}]},
+            {
+                "filters": [{"name": "http", "typed_config": _connection_manager(place)}],
+                **({"transport_socket": place.transport_socket} if place.transport_socket else {}),
+            },
         ],
     }
 
@@ -148,7 +152,7 @@ def _connection_manager(place: Place) -> Document:
         "@type": TYPE
         + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": STAT_PREFIX,
-        "rds": {"route_config_name": ROUTES, "config_source": _watched(f"{place.folder}/rds", "routes.json")},
+        "rds": {"route_config_name": ROUTES, "config_source": watched(f"{place.folder}/rds", "routes.json")},
         "http_filters": [
             {"name": "rbac", "typed_config": {"@type": HTTP + "rbac.v3.RBAC"}},
             {
