@@ -95,9 +95,7 @@ def _opened(
 ) -> dataplane.DataPlane:
     gc.collect()
     gc.freeze()  # the model and its libraries live as long as the process: do not look at them again
-    plane = dataplane.DataPlane(
-        scorer, max_waiting=settings.max_waiting, timeout_ms=settings.request_timeout_ms
-    )
+    plane = dataplane.DataPlane(scorer, settings)
     cors = os.environ.get("AML_CORS_ORIGINS", "")
     front = http.Front(plane, settings, documents=documents, cors_origins=cors)
     clock = watch.Watch(plane, settings)

@@ -11,11 +11,16 @@ JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 SCRIPT_FAILED = "An unexpected error occurred in scoring script. Check the logs for more info."
 
+ERROR_STATUS, ERROR_REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason"
+MODEL_ERROR, TOO_MANY_PENDING = "model_error", "too_many_pending_request"
+ELSEWHERE = "x-zaffre-try-elsewhere"
+
 encode = msgspec.json.Encoder().encode
 
 
 class Answer(msgspec.Struct, gc=False):
-    """`failed` is what x-ms-run-function-failed says; `exec_ms` is there only when the model was called."""
+    """`failed` is what x-ms-run-function-failed says; `exec_ms` is there only when the model was called; `refused` says
+    that it was not, because the request could not be given to it."""
 
     status: int
     body: bytes
@@ -23,6 +28,7 @@ class Answer(msgspec.Struct, gc=False):
     failed: bool = False
     exec_ms: Optional[float] = None
     headers: List[Tuple[str, str]] = []
+    refused: bool = False
 
 
 def message(status: int, text: str, *, failed: bool = False, exec_ms: Optional[float] = None) -> Answer:
@@ -33,8 +39,36 @@ def script_failure(exec_ms: Optional[float] = None) -> Answer:
     return message(500, SCRIPT_FAILED, failed=True, exec_ms=exec_ms)
 
 
-def timeout(timeout_ms: int) -> Answer:
-    return message(500, f"Scoring timeout after {timeout_ms} ms", failed=True, exec_ms=float(timeout_ms))
+def timeout(timeout_ms: int, *, managed: bool) -> Answer:
+    """Azure's inference server alone answers 500, its managed endpoint 408."""
+    text = f"Scoring timeout after {timeout_ms} ms"
+    return message(408 if managed else 500, text, failed=True, exec_ms=float(timeout_ms))
+
+
+def refusal(status: int, text: str) -> Answer:
+    answer = message(status, text)
+    answer.refused = True
+    return answer
+
+
+def too_many(text: str, *, elsewhere: bool = False) -> Answer:
+    """With `elsewhere` the router asks another replica first."""
+    answer = message(429, text)
+    answer.headers = [("retry-after", "1"), (ERROR_REASON, TOO_MANY_PENDING)]
+    if elsewhere:
+        answer.headers.append((ELSEWHERE, "1"))
+    return answer
+
+
+def seen_from_outside(answer: Answer) -> Answer:
+    """What the managed endpoint makes of an answer that is not 200: 424, with the model's own status beside it."""
+    if answer.refused:
+        return answer
+    said = [pair for pair in answer.headers if pair[0].lower() not in (ERROR_STATUS, ERROR_REASON)]
+    headers = [*said, (ERROR_STATUS, str(answer.status)), (ERROR_REASON, MODEL_ERROR)]
+    return Answer(
+        424, answer.body, answer.content_type, answer.failed, exec_ms=answer.exec_ms, headers=headers
+    )
 
 
 def from_json_value(value: Any, exec_ms: float) -> Answer:

@@ -51,7 +51,7 @@ class Batched:
             try:
                 rows = self._model.parse(_body(asked))
             except errors.Refused as refusal:
-                found[index] = answers.message(refusal.status, refusal.message)
+                found[index] = answers.refusal(refusal.status, refusal.message)
             else:
                 joined = rows.key is not None and self._joins
                 groups.setdefault((True, rows.key) if joined else (False, index), []).append((index, rows))

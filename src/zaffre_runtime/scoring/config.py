@@ -17,7 +17,10 @@ VARIABLE = "ZAFFRE_SCORING_CONFIG"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Times in milliseconds, sizes in bytes. Either `socket` or `port` is given."""
+    """Times in milliseconds, sizes in bytes. Either `socket` or `port` is given.
+
+    `managed` asks for the status codes of a managed endpoint (408, 424) where Azure's inference server has 500.
+    """
 
     socket: Optional[str] = None
     host: Optional[str] = None
@@ -38,6 +41,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_batch: int = 64
     max_concurrent_requests: int = 1
     max_waiting: int = 1024
+    max_queue_wait_ms: Optional[int] = None
+    managed: bool = False
     max_body_bytes: int = 104_857_600
     log_level: str = "INFO"
     health_path: str = "/"

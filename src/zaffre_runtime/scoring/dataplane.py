@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import List, Optional, Protocol
 
-from zaffre_runtime.scoring import answers, errors, exchange, logs
+from zaffre_runtime.scoring import answers, config, errors, exchange, logs, patience
 
 TURN = 64  # requests taken from the queue at once
 
@@ -38,11 +38,12 @@ class Call:
 
 
 class DataPlane:
-    def __init__(self, scorer: Scorer, *, max_waiting: int, timeout_ms: int) -> None:
+    def __init__(self, scorer: Scorer, settings: config.Config) -> None:
         self.running: Optional[Call] = None
+        self.patience = patience.Patience(settings)
         self._scorer = scorer
-        self._max_waiting = max_waiting
-        self._timeout_ms = timeout_ms
+        self._max_waiting = settings.max_waiting
+        self._managed = settings.managed
         self._turn = max(scorer.most, TURN)
         self._waiting: queue.SimpleQueue[Optional[exchange.Exchange]] = queue.SimpleQueue()
 
@@ -51,6 +52,7 @@ class DataPlane:
         if self._waiting.qsize() >= self._max_waiting:
             return False
         wanted.arrived = time.monotonic()
+        self.patience.begin(wanted)
         self._waiting.put(wanted)
         return True
 
@@ -64,7 +66,9 @@ class DataPlane:
             ready = self._ready()
             wanted = [one for one in ready if one is not None]
             for start in range(0, len(wanted), most):
-                self._call(wanted[start : start + most])
+                batch = self.patience.turn(wanted[start : start + most])
+                if batch:
+                    self._call(batch)
             if len(wanted) < len(ready):
                 return
 
@@ -95,11 +99,6 @@ class DataPlane:
 
     def _call(self, batch: List[exchange.Exchange]) -> None:
         call = self.running = Call(batch)
-        if (call.started - batch[0].arrived) * 1000 > self._timeout_ms:
-            batch = call.exchanges = self._without_late(batch, call.started)
-            if not batch:
-                self.running = None
-                return
         try:
             found = self._scorer.score(batch)
         except Exception as error:  # noqa: BLE001 - the process's outermost loop: user code may raise anything
@@ -110,22 +109,13 @@ class DataPlane:
             found = [self._failure(error, batch[0], call=call)]
         self.running = None
         for one, answer in zip(batch, found):
-            one.answer(answer)
-
-    def _without_late(self, batch: List[exchange.Exchange], now: float) -> List[exchange.Exchange]:
-        """Whoever asked for these has given up (the router's time is ours): work for them would delay the others."""
-        kept = []
-        for one in batch:
-            if (now - one.arrived) * 1000 <= self._timeout_ms:
-                kept.append(one)
-            else:
-                one.answer(answers.timeout(self._timeout_ms))
-        return kept
+            own = answer.status == 200 or not self._managed
+            one.answer(answer if own else answers.seen_from_outside(answer))
 
     @staticmethod
     def _failure(error: Exception, asked: exchange.Exchange, *, call: Call) -> answers.Answer:
         if isinstance(error, errors.Refused):
-            return answers.message(error.status, error.message)
+            return answers.refusal(error.status, error.message)
         logs.say(f"request {asked.request_id} failed:")
         traceback.print_exception(type(error), error, error.__traceback__)
         return answers.script_failure((time.monotonic() - call.started) * 1000)

@@ -126,7 +126,7 @@ class Front:
 
     def _complete(self, asked: exchange.Exchange) -> None:
         if not self._plane.submit(asked):
-            asked.answer(answers.message(429, TOO_MANY))
+            asked.answer(answers.too_many(TOO_MANY))
 
 
 class _Parts:

@@ -31,6 +31,7 @@ class Watch(threading.Thread):
         self._plane = plane
         self._door: Optional[listener.Listener] = None
         self._timeout_ms = settings.request_timeout_ms
+        self._late = answers.timeout(settings.request_timeout_ms, managed=settings.managed)
         self._timeout_s = settings.request_timeout_ms / 1000
         self._grace_s = settings.timeout_grace_ms / 1000
         self._lock_held_s = settings.lock_held_grace_ms / 1000
@@ -90,22 +91,24 @@ class Watch(threading.Thread):
 
     def _look(self) -> float:
         """Seconds until the next look; a call that starts now cannot be due earlier."""
-        call = self._plane.running
+        call, soon = self._plane.running, self._plane.patience.look_s()
         if call is None:
-            return self._timeout_s
-        over = time.monotonic() - call.started - self._timeout_s
+            return min(self._timeout_s, soon)
+        now = time.monotonic()
+        self._plane.patience.expire(now)
+        over = now - call.started - self._timeout_s
         if over < 0:
-            return -over
+            return min(-over, soon)
         if not call.timed_out:
             self._time_out(call)
         if over >= self._grace_s:
             self._end()
-        return self._grace_s - over
+        return min(self._grace_s - over, soon)
 
     def _time_out(self, call: dataplane.Call) -> None:
         call.timed_out = True
         for one in call.exchanges:
-            if one.answer(answers.timeout(self._timeout_ms)):
+            if one.answer(self._late):
                 logs.say(f"request {one.request_id}: scoring timeout after {self._timeout_ms} ms")
 
     def _end(self) -> None:

@@ -4,9 +4,12 @@ import concurrent.futures
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
+
+from zaffre_runtime.scoring import patience
 
 ONE_AT_A_TIME = """
     import asyncio, threading, time
@@ -178,6 +181,49 @@ def test_too_many_waiting_are_refused_with_429(start):
         (code / "go").touch()
         assert first.result().status == 200
         assert sorted(other.result().status for other in others) == [200] * 2 + [429] * 4
+
+
+def test_behind_a_long_call_the_wait_ends_with_429_in_time(start):
+    replica = start(WAITS_FOR_A_FILE, max_queue_wait_ms=200, request_timeout_ms=20_000)
+    time.sleep(patience.HELD_S)  # who comes at once counts as held
+    code = replica.folder / "code"
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        first = pool.submit(replica.ask, body="slow")
+        replica.wait_for((code / "started").exists, "in the call")
+        refused = [done.result() for done in [pool.submit(replica.ask, body="quick") for _ in range(3)]]
+        assert [answer.status for answer in refused] == [429] * 3
+        assert refused[0].headers["x-zaffre-try-elsewhere"] == "1"
+        assert refused[0].headers["ms-azureml-model-error-reason"] == "too_many_pending_request"
+        (code / "go").touch()
+        assert first.result().status == 200
+    assert replica.ask(body="quick").json() == "quick"
+
+
+def test_the_codes_of_a_managed_endpoint(start):
+    script = """
+        import json, time
+        from azureml.contrib.services.aml_response import AMLResponse
+        def init(): pass
+        def run(raw_data):
+            asked = json.loads(raw_data)
+            time.sleep(asked.get("wait_s", 0))
+            if "status" in asked:
+                return AMLResponse("as I said", asked["status"], {"X-Mine": "1"})
+            return asked["missing"]
+    """
+    replica = start(script, managed=True, request_timeout_ms=300, timeout_grace_ms=60_000)
+    said = replica.score({"status": 418})
+    assert (said.status, said.body, said.headers["x-mine"]) == (424, b"as I said", "1")
+    assert said.headers["ms-azureml-model-error-statuscode"] == "418"
+    assert said.headers["ms-azureml-model-error-reason"] == "model_error"
+    raised = replica.score({})
+    assert (raised.status, raised.headers["ms-azureml-model-error-statuscode"]) == (424, "500")
+    assert raised.headers["x-ms-run-function-failed"] == "True"
+    assert "KeyError" in replica.log()
+    assert replica.score({"status": 200}).status == 200
+    assert replica.ask(body=b"\xff\xfe").status == 400
+    assert replica.ask("PUT", body=b"{}").status == 405
+    assert replica.score({"wait_s": 1}).status == 408
 
 
 def _first(futures, count):

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from zaffre_runtime.scoring import answers, batching, dataplane, errors, swagger
+from zaffre_runtime.scoring import answers, batching, config, dataplane, errors, swagger
 
 
 class Asked:
@@ -100,7 +100,7 @@ class Scorer:
 @pytest.mark.parametrize("most", [1, 3, 64])
 def test_every_request_is_answered_once_and_errors_stay_alone(most, capsys):
     scorer = Scorer(most)
-    plane = dataplane.DataPlane(scorer, max_waiting=1000, timeout_ms=60_000)
+    plane = dataplane.DataPlane(scorer, config.Config(max_waiting=1000, request_timeout_ms=60_000))
     asked = [Asked("bad" if number == 5 else "refused" if number == 9 else number) for number in range(100)]
     assert all(plane.submit(one) for one in asked)
     plane.stop()
@@ -114,7 +114,7 @@ def test_every_request_is_answered_once_and_errors_stay_alone(most, capsys):
 
 def test_who_waited_longer_than_the_time_limit_is_not_scored():
     scorer = Scorer(64)
-    plane = dataplane.DataPlane(scorer, max_waiting=10, timeout_ms=1000)
+    plane = dataplane.DataPlane(scorer, config.Config(max_waiting=10, request_timeout_ms=1000))
     asked = [Asked(number) for number in range(3)]
     for one in asked:
         plane.submit(one)
@@ -128,7 +128,7 @@ def test_who_waited_longer_than_the_time_limit_is_not_scored():
 
 
 def test_the_queue_has_an_end():
-    plane = dataplane.DataPlane(Scorer(1), max_waiting=2, timeout_ms=60_000)
+    plane = dataplane.DataPlane(Scorer(1), config.Config(max_waiting=2, request_timeout_ms=60_000))
     assert [plane.submit(Asked(1)) for _ in range(3)] == [True, True, False]
 
 
@@ -140,7 +140,7 @@ def test_a_request_during_serve_is_scored_on_the_serving_thread():
             seen.append(threading.current_thread())
             return super().score(exchanges)
 
-    plane = dataplane.DataPlane(Noting(1), max_waiting=10, timeout_ms=60_000)
+    plane = dataplane.DataPlane(Noting(1), config.Config(max_waiting=10, request_timeout_ms=60_000))
     serving = threading.Thread(target=plane.serve)
     serving.start()
     one = Asked(1)

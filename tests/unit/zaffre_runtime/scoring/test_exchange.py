@@ -27,7 +27,7 @@ def test_an_exchange_is_answered_once():
     watcher = Watcher()
     asked = exchange.Exchange(watcher, [("x-common", "c")])
     asked.identity = [("x-request-id", "r")]
-    assert asked.answer(answers.timeout(5)) is True
+    assert asked.answer(answers.timeout(5, managed=False)) is True
     assert asked.answer(answers.Answer(200, b"late")) is False
     asked.drop()
     assert [sent[0] for sent in watcher.proto.sent] == [500]

@@ -120,6 +120,8 @@ def _config(
         "workspace": workspace,
         "revision": slot.replicas,
         "request_timeout_ms": requests.request_timeout_ms,
+        "max_queue_wait_ms": requests.max_queue_wait_ms,
+        "managed": True,
         "max_batch": (extension.max_batch if extension else None) or _BATCH,
         "max_concurrent_requests": requests.max_concurrent_requests_per_instance,
         "log_level": deployment.environment_variables.get("AZUREML_LOG_LEVEL", "INFO"),

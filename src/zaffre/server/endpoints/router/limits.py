@@ -16,6 +16,8 @@ _NO_CONNECTION_LIMIT = 1 << 20
 _ALWAYS_ENOUGH = 100_000
 _TRIES = 3
 _SOCKET_TRIES = 2
+ELSEWHERE = "x-zaffre-try-elsewhere"
+"""A replica answers with it when it has not begun a request and will not soon (`zaffre_runtime.scoring.patience`)."""
 
 
 def circuit_breakers(item: wanted.Cluster) -> Document:
@@ -81,7 +83,8 @@ def retries(*, repeat: bool) -> Document:
     Few tries, because a request that kills its replica must not kill them all; the last ones knock at doors.
     """
     return {
-        "retry_on": "connect-failure,refused-stream" + (",reset" if repeat else ""),
+        "retry_on": "connect-failure,refused-stream,retriable-headers" + (",reset" if repeat else ""),
+        "retriable_headers": [{"name": ELSEWHERE, "present_match": True}],
         "num_retries": _TRIES,
         "retry_priority": {
             "name": "previous_priorities",

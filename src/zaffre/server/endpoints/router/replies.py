@@ -18,6 +18,7 @@ def local_replies() -> Document:
             {
                 "filter": _flagged("UO"),
                 "status_code": 429,
+                "headers_to_add": [{"header": {"key": "ms-azureml-model-error-reason", "value": "too_many_pending_request"}}],
                 "body_format_override": _problem("too_many", "More requests are under way than this deployment takes; try again later."),
             },
             {

@@ -83,7 +83,9 @@ def test_host_names_are_lower_case_and_unique():
 def test_without_retry_only_what_no_replica_began_is_repeated():
     target = wanted.Target("blue", "r1", retry=False)
     found = paths(wanted.Endpoint("default", "churn", KEYS, (target,), {"blue": 100}))["paths"]
-    assert meets(found, 0)["route"]["retry_policy"]["retry_on"] == "connect-failure,refused-stream"
+    assert meets(found, 0)["route"]["retry_policy"]["retry_on"] == (
+        "connect-failure,refused-stream,retriable-headers"
+    )
 
 
 def test_equal_wishes_have_equal_versions_and_others_do_not():
