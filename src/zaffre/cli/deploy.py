@@ -26,7 +26,6 @@ def deploy(session: sessions.Session, given: grammar.Given) -> Any:
     MODEL is a file or folder, or a registered model: NAME, NAME:VERSION or NAME@latest. A score.py in the folder scores,
     with the packages of conda.yml or requirements.txt beside it; without one the model is served as it is.
     """
-    entities.refuse_local(given)
     source = Path(given.model)
     model = _registered(session, given, source) if source.exists() else _found(session, given.model)
     endpoint_name = given.name or endpoint_name_of(str(model.name))

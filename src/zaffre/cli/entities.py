@@ -111,13 +111,3 @@ def refuse_registry(given: grammar.Given) -> None:
             "A registry beside workspaces (--registry-name) is not part of Zaffre yet.",
             hint="Register in the workspace instead.",
         )
-
-
-def refuse_local(given: grammar.Given) -> None:
-    """`--local` and its kin come later. Raises Unsupported."""
-    for flag in ("local", "local_enable_gpu", "vscode_debug", "package_model"):
-        if getattr(given, flag, False) is True:
-            raise errors.Unsupported(
-                f"--{flag.replace('_', '-')} is not part of Zaffre yet.",
-                hint="Leave it out: the server on this machine serves the deployment.",
-            )

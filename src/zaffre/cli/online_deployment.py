@@ -24,6 +24,7 @@ _NAMED = (options.name("deployment", required=True), options.endpoint_name(requi
     ),
     options.SET,
     options.LOCAL,
+    options.LOCAL_PORT,
     options.LOCAL_GPU,
     options.VSCODE,
     grammar.option("--package-model", takes="none", help="Not part of Zaffre yet."),
@@ -34,9 +35,10 @@ _NAMED = (options.name("deployment", required=True), options.endpoint_name(requi
 )
 def create(session: sessions.Session, given: grammar.Given) -> Any:
     """Deploy a model behind an endpoint; it gets no traffic unless --all-traffic is given."""
-    entities.refuse_local(given)
+    if given.package_model:
+        raise errors.Unsupported("--package-model is not part of Zaffre yet.", hint="Leave it out.")
     flags = {"name": given.name, "endpoint_name": given.endpoint_name}
-    deployment = entities.load("online-deployment", given, flags)
+    deployment = _awaiting_debugger(session, given, entities.load("online-deployment", given, flags))
     poller = session.client.online_deployments.begin_create_or_update(
         deployment, all_traffic=bool(given.all_traffic)
     )
@@ -48,7 +50,6 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
 @noun.verb("show", *_NAMED, options.LOCAL, options.WEB)
 def show(session: sessions.Session, given: grammar.Given) -> Any:
     """Show a deployment: its state, revision and settings."""
-    entities.refuse_local(given)
     _tell_web(session, given, given.endpoint_name)
     return session.client.online_deployments.get(given.name, given.endpoint_name)
 
@@ -56,7 +57,6 @@ def show(session: sessions.Session, given: grammar.Given) -> Any:
 @noun.verb("list", options.endpoint_name(required=True), options.MAX_RESULTS, options.LOCAL)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the deployments of an endpoint."""
-    entities.refuse_local(given)
     return list(session.client.online_deployments.list(given.endpoint_name, max_results=given.max_results))
 
 
@@ -67,6 +67,7 @@ def list_(session: sessions.Session, given: grammar.Given) -> Any:
     options.endpoint_name(),
     *options.UPDATES,
     options.LOCAL,
+    options.LOCAL_PORT,
     options.LOCAL_GPU,
     options.VSCODE,
     _SKIP,
@@ -76,11 +77,10 @@ def list_(session: sessions.Session, given: grammar.Given) -> Any:
 )
 def update(session: sessions.Session, given: grammar.Given) -> Any:
     """Make a new revision of a deployment; the old one serves until it is ready."""
-    entities.refuse_local(given)
     operations = session.client.online_deployments
     if given.file is not None:
         flags = {"name": given.name, "endpoint_name": given.endpoint_name}
-        changed = entities.load("online-deployment", given, flags)
+        changed = _awaiting_debugger(session, given, entities.load("online-deployment", given, flags))
         poller, endpoint = operations.begin_create_or_update(changed), changed.endpoint_name
     elif given.name is None or given.endpoint_name is None:
         raise errors.Invalid(
@@ -99,7 +99,6 @@ def update(session: sessions.Session, given: grammar.Given) -> Any:
 @noun.verb("delete", *_NAMED, options.LOCAL, options.NO_WAIT, options.YES, changes=True)
 def delete(session: sessions.Session, given: grammar.Given) -> None:
     """Remove a deployment; refused while it takes traffic."""
-    entities.refuse_local(given)
     session.confirm(f"Delete deployment {given.name} of endpoint {given.endpoint_name}?", yes=given.yes)
     poller = session.client.online_deployments.begin_delete(given.name, given.endpoint_name)
     session.wait(poller, no_wait=given.no_wait)
@@ -117,7 +116,6 @@ def delete(session: sessions.Session, given: grammar.Given) -> None:
 )
 def get_logs(session: sessions.Session, given: grammar.Given) -> Any:
     """Print the last lines of every instance, from the first line of init() on."""
-    entities.refuse_local(given)
     news = session.client.online_deployments.follow(given.name, given.endpoint_name) if given.follow else ()
     text = session.client.online_deployments.get_logs(
         given.name, given.endpoint_name, given.lines or 5000, container_type=given.container
@@ -150,6 +148,23 @@ def rollback(session: sessions.Session, given: grammar.Given) -> Any:
         given.name, given.endpoint_name, revision=given.revision
     )
     return session.wait(poller, no_wait=given.no_wait)
+
+
+def _awaiting_debugger(session: sessions.Session, given: grammar.Given, deployment: Any) -> Any:
+    """With --vscode-debug: the deployment with a port at which its script waits, and words for the editor."""
+    if not given.vscode_debug:
+        return deployment
+    from zaffre.sdk import private
+
+    if not given.local:
+        raise errors.Invalid(
+            "--vscode-debug needs --local.", hint="A debugger can wait on this machine only."
+        )
+    waiting, port = private.debugged(deployment)
+    code = deployment.code_configuration
+    session.say("The script starts when a debugger attaches. For .vscode/launch.json:")
+    session.say(private.launch_configuration(port, str(code.code) if code else None))
+    return waiting
 
 
 def _tell_web(session: sessions.Session, given: grammar.Given, endpoint: str) -> None:

@@ -16,13 +16,13 @@ noun = grammar.Noun("online-endpoint", help="Online endpoints: one address, keys
     grammar.option("--auth-mode", help="key (default), aml_token or aad_token."),
     options.SET,
     options.LOCAL,
+    options.LOCAL_PORT,
     options.NO_WAIT,
     options.WEB_E,
     changes=True,
 )
 def create(session: sessions.Session, given: grammar.Given) -> Any:
     """Make an endpoint: an address that deployments answer at."""
-    entities.refuse_local(given)
     endpoint = entities.load("online-endpoint", given, {"name": given.name, "auth_mode": given.auth_mode})
     poller = session.client.online_endpoints.begin_create_or_update(endpoint)
     made = session.wait(poller, no_wait=given.no_wait)
@@ -33,7 +33,6 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
 @noun.verb("show", options.name("endpoint", required=True), options.LOCAL, options.WEB_E)
 def show(session: sessions.Session, given: grammar.Given) -> Any:
     """Show an endpoint: its address, state and traffic."""
-    entities.refuse_local(given)
     _tell_web(session, given)
     return shown(session.client.online_endpoints.get(given.name))
 
@@ -41,7 +40,6 @@ def show(session: sessions.Session, given: grammar.Given) -> Any:
 @noun.verb("list", options.MAX_RESULTS, options.LOCAL)
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the endpoints of the workspace."""
-    entities.refuse_local(given)
     return [shown(item) for item in session.client.online_endpoints.list(max_results=given.max_results)]
 
 
@@ -57,13 +55,13 @@ def list_(session: sessions.Session, given: grammar.Given) -> Any:
     ),
     *options.UPDATES,
     options.LOCAL,
+    options.LOCAL_PORT,
     options.NO_WAIT,
     options.WEB_E,
     changes=True,
 )
 def update(session: sessions.Session, given: grammar.Given) -> Any:
     """Change an endpoint: traffic, mirror, tags, description."""
-    entities.refuse_local(given)
     operations = session.client.online_endpoints
     traffic = arguments.shares(given.traffic, option="--traffic") if given.traffic else None
     mirror = (
@@ -92,7 +90,6 @@ def update(session: sessions.Session, given: grammar.Given) -> Any:
 )
 def delete(session: sessions.Session, given: grammar.Given) -> None:
     """Remove an endpoint and all its deployments."""
-    entities.refuse_local(given)
     session.confirm(f"Delete endpoint {given.name} and all its deployments?", yes=given.yes)
     session.wait(session.client.online_endpoints.begin_delete(given.name), no_wait=given.no_wait)
 
@@ -106,7 +103,6 @@ def delete(session: sessions.Session, given: grammar.Given) -> None:
 )
 def invoke(session: sessions.Session, given: grammar.Given) -> Any:
     """Send a file to an endpoint and print the answer."""
-    entities.refuse_local(given)
     answer = session.client.online_endpoints.invoke(
         given.name, request_file=given.request_file, deployment_name=given.deployment_name
     )
@@ -116,7 +112,7 @@ def invoke(session: sessions.Session, given: grammar.Given) -> Any:
         return answer
 
 
-@noun.verb("get-credentials", options.name("endpoint", required=True))
+@noun.verb("get-credentials", options.name("endpoint", required=True), options.LOCAL)
 def get_credentials(session: sessions.Session, given: grammar.Given) -> Any:
     """Print the two keys of an endpoint. They are secrets."""
     keys = session.client.online_endpoints.get_keys(given.name)

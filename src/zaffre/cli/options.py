@@ -47,9 +47,18 @@ FORCE_STRING = _option("--force-string", takes="none", help="Keep values of --se
 DATASTORE = _option("--datastore", help="Accepted for files of az; Zaffre keeps bytes in one store.")
 NO_WAIT = _option("--no-wait", takes="none", help="Do not wait until the work is done.")
 YES = _option("--yes", "-y", takes="none", help="Do not ask.")
-LOCAL = _option("--local", takes="none", help="Not part of Zaffre yet.")
-LOCAL_GPU = _option("--local-enable-gpu", takes="none", help="Not part of Zaffre yet.")
-VSCODE = _option("--vscode-debug", takes="none", help="Not part of Zaffre yet.")
+LOCAL = _option("--local", takes="none", help="On a private server of this machine; no other is needed.")
+LOCAL_GPU = _option(
+    "--local-enable-gpu",
+    takes="none",
+    help="Accepted for scripts of az; local processes see the machine's GPUs.",
+)
+LOCAL_PORT = _option(
+    "--port", type=click.IntRange(1, 65535), help="With --local: the port that local endpoints answer at."
+)
+VSCODE = _option(
+    "--vscode-debug", takes="none", help="With --local: start the script when a debugger has attached."
+)
 WEB = _option("--web", takes="none", help="Print the address for a browser.")
 WEB_E = _option("--web", "-e", takes="none", help="Print the address for a browser.")
 REGISTRY = _option("--registry-name", help="Not part of Zaffre yet.")

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from zaffre.cli import grammar, processes, sessions
+from zaffre.cli import grammar, sessions
 from zaffre.core import errors, settings
+from zaffre.sdk import processes
 
 noun = grammar.Noun("server", help="The server on this machine: start, stop, look after.")
 

@@ -37,6 +37,8 @@ class Session:
         self.form: str = values.get("output") or defaults.get("output") or "json"
         self.query: str | None = values.get("query")
         self.debug = bool(values.get("debug"))
+        self.local = bool(values.get("local"))
+        self.port: int | None = values.get("port")
         self.verbose = self.debug or bool(values.get("verbose"))
         self.quiet = bool(values.get("only_show_errors"))
         self._client: MLClient | None = None
@@ -77,7 +79,8 @@ class Session:
             self._client.close()
 
     def _connect(self) -> "MLClient":
-        self._offer_a_server()
+        if not self.local:
+            self._offer_a_server()
         # httpx brings a command line of its own, which costs a tenth of a second here; without it, httpx does without.
         sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         from zaffre.sdk.client import MLClient
@@ -93,6 +96,8 @@ class Session:
             trace=self.say if self.verbose else None,
             listener=self._reporter,
             progress=self._reporter.progress,
+            local=self.local,
+            port=self.port,
         )
 
     def _offer_a_server(self) -> None:
@@ -104,7 +109,7 @@ class Session:
                 raise
             if not _answer_is_yes("No Zaffre server is configured. Start one on this machine now?"):
                 raise
-            from zaffre.cli import processes
+            from zaffre.sdk import processes
 
             self.say(f"The server is at {processes.start(self.say)['url']}.")
 

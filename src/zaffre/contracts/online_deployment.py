@@ -47,6 +47,8 @@ class DeploymentExtension(base.Part):
     models: Annotated[list[values.Text], values.Items] = []
     # False: the router never repeats a request on another replica.
     retry: values.Flag = True
+    # A port of this machine at which the process waits for a debugger before it starts the script.
+    debugger_port: values.Positive | None = None
     # Most requests that are scored in one call, where the loader knows that the model takes many rows.
     max_batch: values.Positive | None = None
 

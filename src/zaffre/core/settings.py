@@ -28,6 +28,9 @@ class Settings:
     )
     host: str = _field("127.0.0.1", "address that the control plane listens on")
     port: int = _field(0, "port of the control plane; 0 takes a free one and keeps it")
+    idle_exit_s: float = _field(
+        0.0, "end the control plane when nobody asked it anything for so long; 0: never"
+    )
     scoring_host: str = _field("127.0.0.1", "address that the router listens on")
     scoring_port: int = _field(0, "port of the router; 0 takes a free one and keeps it")
     scoring_domain: str = _field("", "when set, endpoint E of workspace W also answers at host E.W.<domain>")

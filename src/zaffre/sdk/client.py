@@ -19,6 +19,7 @@ from zaffre.sdk import (
     online_endpoints,
     operations,
     pollers,
+    private,
     server,
     tokens,
     transport,
@@ -43,20 +44,11 @@ class MLClient:
         **options: Any,
     ) -> None:
         """`options`: url, token, reason (kept with every change), report, trace, listener, progress, connection_verify (a CA
-        bundle) and connection_cert (the client's own: a file, or certificate and key); others are ignored, because users' code passes what only a cloud needs."""
+        bundle) and connection_cert (the client's own: a file, or certificate and key), and local with port (the private
+        server that `local=True` means); others are ignored, because users' code passes what only a cloud needs."""
         if options.get("registry_name"):
             raise operations.later("A registry beside workspaces (registry_name)", "Leave it out.")
-        where = connection.find(url=options.get("url"), token=options.get("token"))
-        wire = transport.Transport(
-            where,
-            version=core_version.VERSION,
-            reason=options.get("reason") or "",
-            report=options.get("report"),
-            trace=options.get("trace"),
-            believed=trust.Trust.find(
-                verify=options.get("connection_verify"), certificate=options.get("connection_cert")
-            ),
-        )
+        wire = _wire(options)
         name = workspace_name or settings.client_environment().get("ZAFFRE_WORKSPACE") or DEFAULT_WORKSPACE
         self._scope = operations.Scope(
             wire,
@@ -66,6 +58,8 @@ class MLClient:
             listener=options.get("listener"),
             progress=options.get("progress"),
         )
+        if options.get("local"):
+            self._scope = private.scope(self._scope, port=options.get("port"))
 
     @classmethod
     def from_config(
@@ -215,6 +209,24 @@ _LATER = frozenset({
     "serverless_endpoints", "marketplace_subscriptions", "capability_hosts", "workspace_outbound_rules",
     "deployment_templates", "azure_openai_deployments",
 })  # fmt: skip
+
+
+def _wire(options: dict[str, Any]) -> transport.Transport:
+    """The session with the server that is told or configured; without one, the error waits until one is needed."""
+    try:
+        where = connection.find(url=options.get("url"), token=options.get("token"))
+    except errors.Unavailable as error:
+        return transport.Unconnected(error, report=options.get("report"))
+    return transport.Transport(
+        where,
+        version=core_version.VERSION,
+        reason=options.get("reason") or "",
+        report=options.get("report"),
+        trace=options.get("trace"),
+        believed=trust.Trust.find(
+            verify=options.get("connection_verify"), certificate=options.get("connection_cert")
+        ),
+    )
 
 
 def _wrong_entity(entity: Any, instead: str) -> errors.ZaffreError:

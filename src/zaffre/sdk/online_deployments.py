@@ -7,7 +7,7 @@ import httpx
 
 from zaffre.contracts import online_deployment
 from zaffre.core import errors
-from zaffre.sdk import following, operations, paging, pollers
+from zaffre.sdk import following, operations, paging, pollers, private
 
 Deployment = online_deployment.OnlineDeployment
 
@@ -29,9 +29,23 @@ class OnlineDeploymentOperations:
     ) -> pollers.Poller[Deployment]:
         """Makes a deployment or a new revision of it; the old revision serves until the new one is ready.
 
-        With `all_traffic` it gets every request of the endpoint as soon as it is ready.
+        With `all_traffic` it gets every request of the endpoint as soon as it is ready; so does the first deployment
+        of a local endpoint. `vscode_debug` starts the script only when a debugger has attached; it needs `local`.
         """
-        _refuse_local(local or vscode_debug)
+        if local and self._scope.outer is None:
+            here = self._at(local)
+            return here.begin_create_or_update(deployment, vscode_debug=vscode_debug, all_traffic=all_traffic)
+        if self._scope.outer is not None:
+            with private.fetched(deployment, self._scope.outer) as found:
+                waiting = private.debugged(found)[0] if vscode_debug else found
+                return self._begin_put(waiting, all_traffic=all_traffic or self._is_first(waiting))
+        if vscode_debug:
+            raise errors.Invalid(
+                "A debugger can wait on this machine only.", hint="Add local=True (--local)."
+            )
+        return self._begin_put(deployment, all_traffic=all_traffic)
+
+    def _begin_put(self, deployment: Deployment, *, all_traffic: bool) -> pollers.Poller[Deployment]:
         name, endpoint = deployment.name, deployment.endpoint_name
         if not name or not endpoint:
             lacks = "name" if not name else "endpoint_name"
@@ -55,23 +69,23 @@ class OnlineDeploymentOperations:
 
     def get(self, name: str, endpoint_name: str, *, local: bool | None = False) -> Deployment:
         """One deployment as it is now."""
-        _refuse_local(local)
-        return _read(self._scope.wire.get(self._path(endpoint_name, name)))
+        here = self._at(local)
+        return _read(here._scope.wire.get(here._path(endpoint_name, name)))
 
     def list(
         self, endpoint_name: str, *, local: bool = False, max_results: int | None = None
     ) -> Iterator[Deployment]:
         """Every deployment of an endpoint."""
-        _refuse_local(local)
-        return paging.items(self._scope.wire, self._path(endpoint_name), _read, most=max_results)
+        here = self._at(local)
+        return paging.items(here._scope.wire, here._path(endpoint_name), _read, most=max_results)
 
     def begin_delete(
         self, name: str, endpoint_name: str, *, local: bool | None = False
     ) -> pollers.Poller[None]:
         """Removes a deployment. Raises InUse while it takes traffic."""
-        _refuse_local(local)
-        response = self._scope.wire.send("DELETE", self._path(endpoint_name, name))
-        return self._scope.poller(response, lambda _: None)
+        here = self._at(local)
+        response = here._scope.wire.send("DELETE", here._path(endpoint_name, name))
+        return here._scope.poller(response, lambda _: None)
 
     def delete(self, name: str, endpoint_name: str) -> None:
         """As `begin_delete`, waiting for the end."""
@@ -87,14 +101,14 @@ class OnlineDeploymentOperations:
         local: bool = False,
     ) -> str:
         """The last lines of every instance, from the first line of `init()` on."""
-        _refuse_local(local)
+        here = self._at(local)
         if container_type not in (None, "inference-server"):
             raise errors.Unsupported(
                 f"There is no container {container_type!r}: the model lies on this machine already.",
                 hint="Leave it out, or name inference-server.",
             )
-        path = self._path(endpoint_name, name, "logs")
-        return self._scope.wire.send("GET", path, parameters={"lines": lines}).text
+        path = here._path(endpoint_name, name, "logs")
+        return here._scope.wire.send("GET", path, parameters={"lines": lines}).text
 
     def list_revisions(self, name: str, endpoint_name: str) -> Sequence[dict[str, Any]]:
         """Every accepted change of a deployment, newest first."""
@@ -117,11 +131,21 @@ class OnlineDeploymentOperations:
         """Every line that comes from now on, in the batches they are asked for; ends with the deployment."""
         return following.batches(self._scope.wire, self._path(endpoint_name, name, "logs", "news"))
 
+    def _at(self, local: bool | None) -> "OnlineDeploymentOperations":
+        """These operations, on the private server when that is meant."""
+        return OnlineDeploymentOperations(private.scope(self._scope)) if local else self
+
+    def _is_first(self, deployment: Deployment) -> bool:
+        """Whether no deployment of its endpoint has traffic: a local endpoint then gives it to the one there is."""
+        path = self._scope.path("online-endpoints", str(deployment.endpoint_name))
+        return not any((self._scope.wire.get(path).get("traffic") or {}).values())
+
     def _output(self, name: str, endpoint: str) -> following.Output | None:
         """What the build will say from now on, if anybody listens."""
         if self._scope.progress is None:
             return None
-        return following.Output(self._scope.wire, self._path(endpoint, name, "logs", "news"), instances=False)
+        path = self._path(endpoint, name, "logs", "news")
+        return following.Output(self._scope.wire, path, instances=self._scope.outer is not None)
 
     def _poller(
         self, response: httpx.Response, name: str, endpoint: str, output: following.Output | None
@@ -140,17 +164,10 @@ class OnlineDeploymentOperations:
             return ""
         ready = f"{status.instances_ready} of {status.instances_total} instances ready"
         line = f"{endpoint}/{name}: {status.provisioning_state}, {ready}"
-        # The newest line of a build is among the lines that are followed.
-        reason = (status.reason or "").partition("Preparing the environment:")[0].strip()
-        return f"{line}: {reason.splitlines()[0]}" if reason else line
+        return f"{line}: {status.reason.splitlines()[0]}" if status.reason else line
 
     def _path(self, endpoint: str, *more: str) -> str:
         return self._scope.path("online-endpoints", endpoint, "deployments", *more)
-
-
-def _refuse_local(local: bool | None) -> None:
-    if local:
-        raise operations.later("Trying a deployment on a private local server (local=True)", "Leave it out.")
 
 
 def _read(body: Any) -> Deployment:

@@ -10,7 +10,7 @@ import httpx
 
 from zaffre.contracts import online_endpoint
 from zaffre.core import errors
-from zaffre.sdk import operations, paging, pollers
+from zaffre.sdk import operations, paging, pollers, private
 
 _SCORING_TIMEOUT = httpx.Timeout(200.0, connect=10.0)
 
@@ -30,10 +30,20 @@ class OnlineEndpointOperations:
         self._scope = scope
 
     def begin_create_or_update(
-        self, endpoint: online_endpoint.OnlineEndpoint, *, local: bool = False, **_: Any
+        self,
+        endpoint: online_endpoint.OnlineEndpoint,
+        *,
+        local: bool = False,
+        port: int | None = None,
+        **_: Any,
     ) -> pollers.Poller[online_endpoint.OnlineEndpoint]:
-        """Makes an endpoint, or changes it: traffic, mirror, tags. Raises Invalid, NotFound (unknown deployment)."""
-        _refuse_local(local)
+        """Makes an endpoint, or changes it: traffic, mirror, tags. Raises Invalid, NotFound (unknown deployment).
+
+        `port`, with `local`, is where local endpoints answer from now on.
+        """
+        if local and self._scope.outer is None:
+            here = OnlineEndpointOperations(private.scope(self._scope, port=port))
+            return here.begin_create_or_update(endpoint)
         if not endpoint.name:
             raise errors.Invalid("The endpoint has no name.", hint="Give it one: name.")
         name = endpoint.name
@@ -51,21 +61,21 @@ class OnlineEndpointOperations:
 
     def get(self, name: str, *, local: bool = False) -> online_endpoint.OnlineEndpoint:
         """One endpoint as it is now."""
-        _refuse_local(local)
-        return _read(self._scope.wire.get(self._path(name)))
+        here = self._at(local)
+        return _read(here._scope.wire.get(here._path(name)))
 
     def list(
         self, *, local: bool = False, max_results: int | None = None
     ) -> Iterator[online_endpoint.OnlineEndpoint]:
         """Every endpoint of the workspace."""
-        _refuse_local(local)
-        return paging.items(self._scope.wire, self._scope.path("online-endpoints"), _read, most=max_results)
+        scope = self._at(local)._scope
+        return paging.items(scope.wire, scope.path("online-endpoints"), _read, most=max_results)
 
     def begin_delete(self, name: str, *, local: bool = False) -> pollers.Poller[None]:
         """Removes an endpoint and its deployments, after their requests in flight are answered."""
-        _refuse_local(local)
-        response = self._scope.wire.send("DELETE", self._path(name))
-        return self._scope.poller(response, lambda _: None)
+        here = self._at(local)
+        response = here._scope.wire.send("DELETE", here._path(name))
+        return here._scope.poller(response, lambda _: None)
 
     def get_keys(self, name: str) -> EndpointAuthKeys:
         """Both keys. They are secrets."""
@@ -95,14 +105,14 @@ class OnlineEndpointOperations:
         **_: Any,
     ) -> str:
         """Sends the content of a file to the endpoint and returns the answer's text, as any client of it would."""
-        _refuse_local(local)
-        endpoint = self.get(endpoint_name)
+        here = self._at(local)
+        endpoint = here.get(endpoint_name)
         address = endpoint.status.scoring_uri if endpoint.status else None
         if not address:
             raise errors.Unavailable(
                 f"endpoints/{endpoint_name} has no address yet.", hint="Wait until it is provisioned."
             )
-        headers = {"content-type": "application/json", **self._key(endpoint)}
+        headers = {"content-type": "application/json", **here._key(endpoint)}
         if deployment_name:
             headers["azureml-model-deployment"] = deployment_name
         verify = self._scope.wire.trust.context(address)
@@ -126,6 +136,10 @@ class OnlineEndpointOperations:
             return None
         schema = described.get("definitions", {}).get("ServiceInput", {})
         return schema.get("example") or None if isinstance(schema, dict) else None
+
+    def _at(self, local: bool) -> "OnlineEndpointOperations":
+        """These operations, on the private server when that is meant."""
+        return OnlineEndpointOperations(private.scope(self._scope)) if local else self
 
     def _key(self, endpoint: online_endpoint.OnlineEndpoint) -> dict[str, str]:
         if endpoint.auth_mode != "key":
@@ -176,11 +190,6 @@ _SCORING_ERRORS: dict[int, type[errors.ZaffreError]] = {
     503: errors.Unavailable,
     504: errors.Unavailable,
 }
-
-
-def _refuse_local(local: bool) -> None:
-    if local:
-        raise operations.later("Trying a deployment on a private local server (local=True)", "Leave it out.")
 
 
 def _read(body: Any) -> online_endpoint.OnlineEndpoint:

@@ -23,6 +23,8 @@ class Scope:
     subscription: str | None = None
     listener: bundles.Listener | None = None
     progress: pollers.Progress | None = None
+    # Of a private server's scope: the one it was asked for in, whose registry can be asked too.
+    outer: "Scope | None" = None
 
     def path(self, *parts: str) -> str:
         """`/api/v1/workspaces/W/...`; every part is one segment, whatever it contains."""
@@ -63,9 +65,16 @@ class Scope:
                 found["progress"] = {**progress, "message": describe()}
             if news and self.progress:
                 found["lines"] = news()
+                found["progress"] = _without_newest_line(found.get("progress") or {})
             return found
 
         return pollers.Poller(operation, look=look, finish=finish, progress=self.progress)
+
+
+def _without_newest_line(progress: dict[str, Any]) -> dict[str, Any]:
+    """The message of a build ends with its newest line, which whoever follows the lines has heard."""
+    stage, colon, _ = str(progress.get("message") or "").partition("Preparing the environment:")
+    return {**progress, "message": stage + colon.rstrip(":")} if colon else progress
 
 
 def entity(kind: str, body: Any) -> Any:

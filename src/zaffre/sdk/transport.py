@@ -175,6 +175,25 @@ class Transport:
         )
 
 
+class Unconnected(Transport):
+    """Stands where no server is configured, so that what needs none works; anything else raises why."""
+
+    def __init__(self, why: errors.ZaffreError, *, report: Callable[[str], None] | None = None) -> None:
+        self.url = ""
+        self.reason = ""
+        self.report = report
+        self._why = why
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    @contextlib.contextmanager
+    def stream(self, method: str, path: str, **_: Any) -> Iterator[httpx.Response]:
+        """Raises the error that says why there is no server."""
+        raise self._why
+        yield
+
+
 def _is_passing(response: httpx.Response) -> bool:
     """Whether something between us and the server is out of order for now; what the server itself says is final."""
     ours = response.headers.get("content-type", "").startswith("application/problem+json")

@@ -78,6 +78,26 @@ def zaffre(tmp_path_factory):
     shell("server", "stop", "--all")
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The command line with a home where no server is configured; the private one of `--local` is stopped."""
+    shell = Shell(tmp_path_factory.mktemp("alone") / "home")
+    yield shell
+    stop_private(shell)
+
+
+def stop_private(shell):
+    private = {**shell.environment, "ZAFFRE_HOME": str(shell.home / "local")}
+    subprocess.run([ZAFFRE, "server", "stop", "--all"], env=private, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def with_private(zaffre):
+    """The running server's command line, whose `--local` things are removed afterwards."""
+    yield zaffre
+    stop_private(zaffre)
+
+
 @pytest.fixture
 def fresh(tmp_path):
     """The command line with a home of its own and no server yet; whatever was started is stopped."""

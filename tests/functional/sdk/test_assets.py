@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from zaffre.cli import processes
 from zaffre.core import errors
 from zaffre.entities import Data, Environment, Model, Workspace
+from zaffre.sdk import processes
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 
 import uvicorn
 
-from zaffre.core import clock, errors, settings, version
-from zaffre.server.app import compose, tls
+from zaffre.core import clock, errors, listeners, settings, version
+from zaffre.server.app import compose, idling, stopping, tls
 from zaffre.server.app import home as homes
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ def run(configured: settings.Settings, home: homes.Home) -> None:
     """Serve until SIGTERM or SIGINT. Raises before listening when anything that it needs is missing."""
     parts = compose.build(configured, home)
     listener = _listen(configured, home)
+    idle, empty = False, False
     try:
         for worker in parts.workers:
             worker.start()
@@ -28,13 +29,20 @@ def run(configured: settings.Settings, home: homes.Home) -> None:
         log.info("listening on %s", _url(listener, parts))
         for warning in tls.warnings(configured):
             log.warning("%s", warning)
-        _serve(parts, listener)
+        database = parts.context.database
+        limit = idling.Idleness(configured.idle_exit_s, lambda: idling.has_open_work(database))
+        idle = _serve(parts, listener, limit)
+        empty = idle and not idling.has_endpoints(database)
     finally:
         home.write_server({**home.read_server(), "pid": None, "stopped_at": clock.isoformat(clock.now())})
         for worker in reversed(parts.workers):
             worker.stop()
         parts.close()
         listener.close()
+    if idle:
+        log.info("ended: nobody asked anything for %s s", configured.idle_exit_s)
+    if empty:
+        stopping.stop_services(configured, home)
 
 
 def _listen(configured: settings.Settings, home: homes.Home) -> socket.socket:
@@ -57,7 +65,7 @@ def _listen(configured: settings.Settings, home: homes.Home) -> socket.socket:
         listener.set_inheritable(False)
         return listener
     raise errors.Unavailable(
-        f"Port {configured.port} on {configured.host} cannot be taken: {reason}.",
+        f"Port {configured.port} on {configured.host} cannot be taken{listeners.said(configured.port)}: {reason}.",
         hint="Set ZAFFRE_PORT to another, or to 0 for a free one.",
     )
 
@@ -81,7 +89,8 @@ def _facts(configured: settings.Settings, listener: socket.socket, parts: compos
     }
 
 
-def _serve(parts: compose.Parts, listener: socket.socket) -> None:
+def _serve(parts: compose.Parts, listener: socket.socket, idleness: idling.Idleness) -> bool:
+    """Whether it ended because nobody used it."""
     configuration = uvicorn.Config(
         parts.app,
         log_config=None,
@@ -95,14 +104,25 @@ def _serve(parts: compose.Parts, listener: socket.socket) -> None:
     )
     configuration.load()
     configuration.ssl = parts.encryption
-    server = _Server(configuration)
+    server = _Server(configuration, idleness)
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, server.stop)
     server.run(sockets=[listener])
+    return server.idle
 
 
 class _Server(uvicorn.Server):
     """Ends on a signal without raising it again, so that `run` can put everything in order afterwards."""
+
+    def __init__(self, configuration: uvicorn.Config, idleness: idling.Idleness) -> None:
+        super().__init__(configuration)
+        self.idle = False
+        self._idleness = idleness
+
+    async def on_tick(self, counter: int) -> bool:
+        """uvicorn's own duties, ten times a second; then whether it is time to go for want of work."""
+        self.idle = not self.server_state.tasks and self._idleness.seen(self.server_state.total_requests)
+        return self.idle or await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,5 +1,15 @@
 """Long work that a caller can poll: what was asked, how far it is, how it ended."""
 
-from zaffre.server.operations.service import Task, advance, cancel, end, get, open_on, start, tasks
+from zaffre.server.operations.service import (
+    Task,
+    advance,
+    any_open,
+    cancel,
+    end,
+    get,
+    open_on,
+    start,
+    tasks,
+)
 
-__all__ = ["Task", "advance", "cancel", "end", "get", "open_on", "start", "tasks"]
+__all__ = ["Task", "advance", "any_open", "cancel", "end", "get", "open_on", "start", "tasks"]

@@ -104,6 +104,11 @@ def open_on(uow: db.UnitOfWork, workspace: str, subject: str) -> list[dict[str, 
     return [shape(row._mapping) for row in store.list_open(uow, workspace, subject)]
 
 
+def any_open(uow: db.UnitOfWork) -> bool:
+    """Whether any work is in progress, on whatever thing."""
+    return store.any_open(uow)
+
+
 def get(uow: db.UnitOfWork, operation_id: str) -> dict[str, Any] | None:
     """One operation, or None."""
     row = store.get(uow, operation_id)

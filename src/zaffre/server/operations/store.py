@@ -51,3 +51,8 @@ def list_open_of(uow: db.UnitOfWork, kinds: list[str]) -> list[sa.Row[Any]]:
 
 def update(uow: db.UnitOfWork, operation_id: str, values: dict[str, Any]) -> None:
     uow.connection.execute(operations.update().where(operations.c.id == operation_id).values(**values))
+
+
+def any_open(uow: db.UnitOfWork) -> bool:
+    query = sa.select(operations.c.id).where(operations.c.state == "Running").limit(1)
+    return uow.connection.execute(query).first() is not None

@@ -1,6 +1,7 @@
-"""Puts our AMLRequest and AMLResponse where scripts import them from, whether or not Azure's packages are installed.
+"""Puts our AMLRequest and AMLResponse where scripts import them from, whether or not Azure's packages are installed,
+and `azureml.core.model` where it is not.
 
-Only the two modules of each path are ours. Whatever else those packages hold stays importable where they are installed,
+Only these modules are ours. Whatever else those packages hold stays importable where they are installed,
 but their start-up code is not run (Azure's own server configures the process on import); a missing parent is made.
 """
 
@@ -12,8 +13,9 @@ import sys
 import types
 from typing import Dict, List, Tuple
 
-from zaffre_runtime.scoring.compat import request, response
+from zaffre_runtime.scoring.compat import model, request, response
 
+CORE = "azureml.core"
 PARENTS = ("azureml.contrib.services", "azureml_inference_server_http.api")
 NOT_RUN = ("azureml.contrib.services", "azureml_inference_server_http", "azureml_inference_server_http.api")
 MODULES: Dict[str, Tuple[str, ...]] = {
@@ -32,6 +34,18 @@ def install() -> None:
                 setattr(module, member, ours[member])
             sys.modules[module.__name__] = module
             setattr(package, short, module)
+    if CORE not in sys.modules and not _folders(CORE):
+        _install_core()
+
+
+def _install_core() -> None:
+    """`from azureml.core.model import Model` and `from azureml.core import Model`, for `Model.get_model_path`."""
+    core = _lineage(CORE)
+    module = types.ModuleType(f"{CORE}.model", "Made by Zaffre for Model.get_model_path in scoring scripts.")
+    for name in ("Model", "ModelNotFoundException"):
+        setattr(module, name, getattr(model, name))
+    sys.modules[module.__name__] = module
+    vars(core).update(model=module, Model=model.Model)
 
 
 def _lineage(name: str) -> types.ModuleType:

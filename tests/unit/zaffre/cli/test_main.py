@@ -77,10 +77,7 @@ def test_what_az_has_and_zaffre_does_not_yet_is_told_apart_from_a_typo(zaffre, w
 @pytest.mark.parametrize(
     "words",
     [
-        ["online-deployment", "create", "-f", "x.yml", "--local"],
-        ["online-deployment", "create", "-f", "x.yml", "--vscode-debug"],
         ["online-deployment", "create", "-f", "x.yml", "--package-model"],
-        ["online-endpoint", "list", "--local"],
         ["model", "list", "--registry-name", "r"],
     ],
 )
@@ -286,3 +283,12 @@ def test_no_module_of_the_command_line_imports_the_server():
     for file in folder.glob("*.py"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"^\s*(from|import) zaffre(\.|_)(server|runtime)", text, re.MULTILINE), file
+
+
+def test_a_debugger_waits_on_this_machine_only(zaffre, tmp_path):
+    (tmp_path / "blue.yml").write_text(
+        "name: blue\nendpoint_name: tried\nmodel: azureml:m:1\ninstance_type: Standard_DS3_v2\n"
+    )
+    code, _, err = zaffre("online-deployment", "create", "-f", str(tmp_path / "blue.yml"), "--vscode-debug")
+    assert code == 2
+    assert "--vscode-debug needs --local" in err

@@ -90,7 +90,6 @@ def test_operations_that_come_later_say_so(client):
     for call in (
         lambda: client.models.share("m", "1", registry_name="r", share_with_name="m", share_with_version="1"),
         lambda: client.models.package("m", "1", None),
-        lambda: client.online_endpoints.list(local=True),
         lambda: client.data.mount("azureml:d:1"),
     ):
         with pytest.raises(errors.Unsupported):

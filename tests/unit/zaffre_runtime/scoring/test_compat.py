@@ -200,3 +200,52 @@ def test_installed_packages_stay_and_only_the_two_modules_are_ours(modules, tmp_
 def test_the_answer_of_a_request_is_json_text(asked):
     assert json.loads(asked.get_data(as_text=True)) == {"a": 1}
     assert repr(asked).startswith("<AMLRequest 'http://h:1/score?")
+
+
+@pytest.fixture
+def core(modules):
+    for name in [name for name in modules if name.split(".")[0].startswith("azureml")]:
+        del modules[name]
+    install.install()
+    from azureml.core import Model as short
+    from azureml.core.model import Model
+
+    assert short is Model
+    return Model
+
+
+def place(folder, *paths):
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text("")
+
+
+def test_old_scripts_find_their_model(core, tmp_path, monkeypatch):
+    place(tmp_path, "models/churn/3/churn.pkl")
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(tmp_path / "models/churn/3"))
+    assert core.get_model_path("churn") == str(tmp_path / "models/churn/3/churn.pkl")
+    assert core.get_model_path("churn", version=3) == core.get_model_path(model_name="churn", version="3")
+    for asked in (("other",), ("churn", 2)):
+        with pytest.raises(Exception, match="It has: churn:3"):
+            core.get_model_path(*asked)
+
+
+def test_old_scripts_find_the_newest_of_several_models(core, tmp_path, monkeypatch):
+    root = tmp_path / "azureml-models"
+    place(root, "a/9/m.pkl", "a/10/m.pkl", "b/1/net/graph.pb", "b/1/net/weights", "c/1/x", "c/1/y")
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(root))
+    assert core.get_model_path("a") == str(root / "a/10/m.pkl")
+    assert core.get_model_path("a", 9) == str(root / "a/9/m.pkl")
+    assert core.get_model_path("b") == str(root / "b/1/net")
+    assert core.get_model_path("c") == str(root / "c/1")
+
+
+def test_a_model_without_a_name_answers_to_any(core, tmp_path, monkeypatch):
+    place(tmp_path, "models/anonymous/0a1b/factor.json")
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(tmp_path / "models/anonymous/0a1b"))
+    assert core.get_model_path("whatever") == str(tmp_path / "models/anonymous/0a1b/factor.json")
+
+
+def test_a_model_cannot_be_made_in_a_script(core):
+    with pytest.raises(NotImplementedError, match="get_model_path"):
+        core(None, "churn")

@@ -96,6 +96,12 @@ def occupants(uow: db.UnitOfWork, workspace: str) -> list[str]:
     return [f"endpoints/{row.name}" for row in store.list_endpoints(uow, workspace)]
 
 
+def any_exist(uow: db.UnitOfWork, caller: access.Caller) -> bool:
+    """Whether there is any endpoint, in whatever workspace."""
+    access.require(caller, "endpoints/read", "server")
+    return bool(store.list_endpoints(uow))
+
+
 def _shape(uow: db.UnitOfWork, room: rooms.Room, row: Any) -> contract.OnlineEndpoint:
     return rows.endpoint_entity(room, row, store.list_deployments(uow, (row.workspace, row.name)))
 

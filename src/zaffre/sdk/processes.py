@@ -41,9 +41,16 @@ def state(folder: Path | None = None) -> dict[str, Any]:
 
 
 def start(
-    say: Callable[[str], None], *, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    say: Callable[[str], None],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    base: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Starts the server of the home unless it runs, and waits until it answers. Raises Unavailable with its last words."""
+    """Starts the server of the home unless it runs, and waits until it answers. Raises Unavailable with its last words.
+
+    `environment` is laid over `base`, which is the caller's own process environment when it is left out.
+    """
     home = folder or connection.home()
     found = state(home)
     if found["state"] == "running":
@@ -58,7 +65,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, "ZAFFRE_HOME": str(home), **(environment or {})},
+            env={**(os.environ if base is None else base), "ZAFFRE_HOME": str(home), **(environment or {})},
             cwd="/" if os.name == "posix" else None,
             start_new_session=True,
         )
