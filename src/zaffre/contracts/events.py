@@ -62,6 +62,8 @@ class ModelConverted(Event):
     to: str
     converters: dict[str, str] = {}
     opset: int = 0
+    rtol: float = 0.0
+    atol: float = 0.0
     largest_difference: float = 0.0
     speedup_1: float = 0.0
 

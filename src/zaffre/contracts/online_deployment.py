@@ -8,6 +8,7 @@ import pydantic
 from zaffre.contracts import base, environment, model, values
 from zaffre.contracts import online_endpoint as endpoint
 from zaffre.contracts.collection import DataCollector
+from zaffre.contracts.onnx import OnnxSettings
 from zaffre.contracts.settings import (
     DefaultScaleSettings,
     OnlineRequestSettings,
@@ -51,6 +52,10 @@ class DeploymentExtension(base.Part):
     debugger_port: values.Positive | None = None
     # Most requests that are scored in one call, where the loader knows that the model takes many rows.
     max_batch: values.Positive | None = None
+    # `onnx`: the model is converted when it is deployed, if both forms answer alike; False below: else it is served as it is.
+    optimize: Annotated[Literal["onnx"] | None, values.LOWER] = None
+    optimize_required: values.Flag = True
+    onnx: OnnxSettings | None = None
 
     @pydantic.field_validator("models")
     @classmethod

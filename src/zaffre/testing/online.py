@@ -23,11 +23,12 @@ from zaffre.server.artifacts import uploads
 from zaffre.server.artifacts.backends import local as local_blobs
 from zaffre.server.compute import instance_types, ports
 from zaffre.server.compute import service as compute
-from zaffre.server.compute.backends import local_processes
-from zaffre.server.endpoints.online import preparing, quantities, reconcile
+from zaffre.server.compute.backends import local_jobs, local_processes
+from zaffre.server.conversion import work as conversions
+from zaffre.server.endpoints.online import optimizing, preparing, quantities, reconcile
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
-from zaffre.server.environments import builds, curated
+from zaffre.server.environments import builds, curated, resolving
 from zaffre.server.workers import endpoints as worker
 from zaffre.server.workers import loop
 
@@ -63,6 +64,7 @@ class House:
     preparations: preparing.Preparations
     reconciler: reconcile.Reconciler
     loop: loop.Loop
+    converting: conversions.Means
 
     def tree(self, files: Mapping[str, bytes], workspace: str = "default") -> str:
         """Store files as a tree; returns its address."""
@@ -123,7 +125,21 @@ def build(
         with database.read() as uow:
             return artifacts.tree(uow, CALLER, workspace, digest)
 
-    preparations = preparing.Preparations(home / "replicas", environments, blobs, tree)
+    shelves = artifacts.Room(blobs, uploads.Incoming(home / "incoming"))
+    jobs = local_processes.LocalServiceRunner(
+        home / "jobs", home / "run", python=sys.executable, isolation_uid=isolation_uid, hidden=(home,)
+    )
+    table = curated.Table.load(None)
+    converting = conversions.Means(
+        database=database,
+        resolver=resolving.Resolver(database, table, blobs),
+        environments=lambda workspace, _, log: same_python(workspace, {}, log)[0],
+        runner=local_jobs.LocalJobRunner(jobs),
+        blobs=shelves,
+        folder=home / "conversions",
+    )
+    optimizer = optimizing.Optimizer(converting)
+    preparations = preparing.Preparations(home / "replicas", environments, blobs, tree, optimizer=optimizer)
     means = reconcile.Means(
         database, runner, router, preparations, box, lambda name: compute.limits_of(types, name)
     )
@@ -134,10 +150,9 @@ def build(
         drain_s=drain_s,
         start_timeout_s=start_timeout_s,
     )
-    room = rooms.Room(box, curated.Table.load(None), types, router.url)
-    shelves = artifacts.Room(blobs, uploads.Incoming(home / "incoming"))
+    room = rooms.Room(box, table, types, router.url)
     endless = worker.build(database, reconciler, preparations)
-    return House(home, database, room, shelves, runner, router, preparations, reconciler, endless)
+    return House(home, database, room, shelves, runner, router, preparations, reconciler, endless, converting)
 
 
 def serve(home: str, port: int, started: connection.Connection) -> None:

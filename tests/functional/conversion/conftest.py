@@ -34,15 +34,19 @@ def home():
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def house(home):
+def open_house(home, **options):
     url = f"sqlite:///{home}/zaffre.db"
     database = db.Database(url)
     with database.write() as uow:
         tables.metadata().create_all(uow.connection)
         workspaces.create(uow, online.CALLER, workspace.Workspace(name="default"))
     database.close()
-    built = online.build(home, url, port=free_port())
+    return online.build(home, url, port=free_port(), **options)
+
+
+@pytest.fixture
+def house(home):
+    built = open_house(home)
     yield built
     built.database.close()
 
@@ -50,16 +54,16 @@ def house(home):
 class Desk:
     """What a user asks for; `start` begins the worker."""
 
-    def __init__(self, house, isolation_uid=None):
+    def __init__(self, house):
         self.house = house
-        self.means = tooling.conversion_means(house, isolation_uid=isolation_uid)
-        self.worker = tooling.open_tasks(self.means)
+        self.means = house.converting
+        self.worker = tooling.open_tasks(house)
         self.worker.loop.start()
 
     def restart(self):
         """Another worker in the place of this one, as after a restart of the server."""
         self.stop()
-        self.worker = tooling.open_tasks(self.means)
+        self.worker = tooling.open_tasks(self.house)
         self.worker.loop.start()
 
     def stop(self):
@@ -126,7 +130,8 @@ def desk(house):
 
 
 @pytest.fixture
-def isolated_desk(house):
-    made = Desk(house, isolation_uid=64321)
+def isolated_desk(home):
+    made = Desk(open_house(home, isolation_uid=64321))
     yield made
     made.stop()
+    made.house.database.close()

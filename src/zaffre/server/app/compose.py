@@ -117,8 +117,7 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         occupants=(online_endpoints.occupants, versioning.occupants),
         certificates=(*keepers, *serving.keepers),
     )
-    converting = tooling.conversion_means(configured, home, database, shop=serving.shop, blobs=blobs)
-    tasks = tooling.open_tasks(database, converting)
+    tasks = tooling.open_tasks(database, serving.converting)
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
     workers = [relay.build(database), serving.loop, tasks.loop]
     if parts.certificates:

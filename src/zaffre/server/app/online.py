@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import socket
-import sys
 from pathlib import Path
 
 import zaffre_runtime
@@ -12,12 +11,12 @@ from zaffre.core import settings
 from zaffre.server import access, db, secrets
 from zaffre.server.api import context
 from zaffre.server.app import home as homes
-from zaffre.server.app import tls
+from zaffre.server.app import runners, tls, tooling
 from zaffre.server.artifacts import service as artifacts
-from zaffre.server.compute import instance_types, runtime_folder
+from zaffre.server.compute import instance_types
 from zaffre.server.compute import service as compute
-from zaffre.server.compute.backends import local_processes
-from zaffre.server.endpoints.online import building, preparing, quantities, reconcile
+from zaffre.server.conversion import work as conversions
+from zaffre.server.endpoints.online import building, optimizing, preparing, quantities, reconcile
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
 from zaffre.server.environments import workshop
@@ -32,7 +31,7 @@ class Online:
     """The parts for routes, and what runs beside them."""
 
     face: context.Online
-    shop: workshop.Workshop
+    converting: conversions.Means
     router: envoy.Envoy
     loop: loop.Loop
     keepers: tuple[secrets.Keeper, ...] = ()
@@ -52,7 +51,7 @@ def build(
 ) -> Online:
     """Everything of online endpoints over one home."""
     isolated = configured.isolation == "auto" and os.geteuid() == 0
-    runner = open_runner(configured, home, isolated=isolated)
+    runner = runners.open_runner(configured, home, isolated=isolated)
     certificates = tls.endpoints(configured)
     router = envoy.Envoy(
         runner,
@@ -83,7 +82,11 @@ def build(
             return artifacts.tree(uow, _CALLER, workspace, digest)
 
     builder = building.Building(database, shop, blobs.store)
-    preparations = preparing.Preparations(home.path / "replicas", builder, blobs.store, tree)
+    converting = tooling.conversion_means(configured, home, database, shop=shop, blobs=blobs)
+    optimizer = optimizing.Optimizer(converting)
+    preparations = preparing.Preparations(
+        home.path / "replicas", builder, blobs.store, tree, optimizer=optimizer
+    )
     means = reconcile.Means(
         database, runner, router, preparations, box, lambda name: compute.limits_of(types, name)
     )
@@ -96,24 +99,7 @@ def build(
         domain=configured.scoring_domain,
     )
     endless = worker.build(database, reconciler, preparations)
-    return Online(context.Online(room, runner, preparations), shop, router, endless, keepers)
-
-
-def open_runner(
-    configured: settings.Settings, home: homes.Home, *, isolated: bool, folder: str = "services"
-) -> local_processes.LocalServiceRunner:
-    """What starts detached processes, and finds those that run already."""
-    sockets = runtime_folder.choose(
-        home.path, configured.runtime_dir, xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR")
-    )
-    runtime_folder.prepare(sockets)
-    return local_processes.LocalServiceRunner(
-        home.path / folder,
-        sockets,
-        python=sys.executable,
-        isolation_uid=configured.isolation_uid if isolated else None,
-        hidden=(home.path,),
-    )
+    return Online(context.Online(room, runner, preparations), converting, router, endless, keepers)
 
 
 def _scoring_port(configured: settings.Settings, home: homes.Home) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from zaffre.core import errors, settings
 from zaffre.server import db
 from zaffre.server.app import home as homes
-from zaffre.server.app import online
+from zaffre.server.app import runners
 from zaffre.server.compute import ports
 
 _WAIT_S = 15.0
@@ -19,8 +19,8 @@ def stop_services(configured: settings.Settings, home: homes.Home) -> list[str]:
     """
     _demand_stopped(configured, home)
     isolated = configured.isolation == "auto" and os.geteuid() == 0
-    runner = online.open_runner(configured, home, isolated=isolated)
-    _forget_jobs(online.open_runner(configured, home, isolated=isolated, folder="jobs"))
+    runner = runners.open_runner(configured, home, isolated=isolated)
+    _forget_jobs(runners.open_runner(configured, home, isolated=isolated, folder="jobs"))
     alive = [identity for identity in runner.list() if runner.status(identity).alive]
     # The router first: nobody should be sent to a replica that is about to go.
     for identity in sorted(alive, key=lambda item: item != "router"):

@@ -1,15 +1,13 @@
 """Puts together what conversions and profiles need: a runner of jobs, and the worker that does tasks."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from zaffre.core import settings
 from zaffre.server import access, db, operations
 from zaffre.server.app import home as homes
-from zaffre.server.app import online
+from zaffre.server.app import runners
 from zaffre.server.artifacts import service as artifacts
-from zaffre.server.compute.backends import local_jobs
 from zaffre.server.conversion import service as conversions
 from zaffre.server.conversion import work as conversion_work
 from zaffre.server.environments import builds, definitions, resolving, workshop
@@ -17,12 +15,6 @@ from zaffre.server.environments import service as locks
 from zaffre.server.workers import tasks
 
 _CALLER = access.system("conversions")
-
-
-def open_jobs(configured: settings.Settings, home: homes.Home) -> local_jobs.LocalJobRunner:
-    """What runs jobs, and finds those that run already."""
-    isolated = configured.isolation == "auto" and os.geteuid() == 0
-    return local_jobs.LocalJobRunner(online.open_runner(configured, home, isolated=isolated, folder="jobs"))
 
 
 def conversion_means(
@@ -45,7 +37,7 @@ def conversion_means(
         database=database,
         resolver=resolving.Resolver(database, shop.table, blobs.store),
         environments=build,
-        runner=open_jobs(configured, home),
+        runner=runners.open_jobs(configured, home),
         blobs=blobs,
         folder=home.path / "conversions",
     )

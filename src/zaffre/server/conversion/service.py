@@ -5,7 +5,7 @@ from typing import Any
 from zaffre.contracts import conversion as contract
 from zaffre.contracts import model as model_contract
 from zaffre.core import errors, names
-from zaffre.server import access, db, operations
+from zaffre.server import access, db, lineage, operations
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.conversion import asking
 from zaffre.server.environments import curated
@@ -94,3 +94,38 @@ def _sample(
         )
     artifacts.find(uow, workspace, address)
     return {"address": address, "said": said}
+
+
+def find_made(
+    uow: db.UnitOfWork, caller: access.Caller, workspace: str, name: str, version: str
+) -> model_contract.Model | None:
+    """A version that was made from a version, compared at least as strictly as is usual; None if there is none.
+
+    Asked is lineage, which knows it from events: tags and properties could be anybody's.
+    """
+    subject = names.subject("models", name, version)
+    graph = lineage.dependents(uow, caller, workspace, subject)
+    facts = {node["id"]: node["facts"] for node in graph["nodes"]}
+    made = [edge["source"] for edge in graph["edges"] if _is_conversion(edge, subject)]
+    for identity in reversed(made):
+        said = facts.get(identity, {})
+        if said.get("to") == "onnx" and said["rtol"] <= contract.RTOL and said["atol"] <= contract.ATOL:
+            found = _still_there(uow, caller, workspace, identity)
+            if found is not None:
+                return found
+    return None
+
+
+def _is_conversion(edge: dict[str, str], source: str) -> bool:
+    return edge["relation"] == "converted-from" and edge["target"] == source
+
+
+def _still_there(
+    uow: db.UnitOfWork, caller: access.Caller, workspace: str, identity: str
+) -> model_contract.Model | None:
+    name, _, version = identity.removeprefix("models/").rpartition(":")
+    try:
+        found = models.get(uow, caller, workspace, name, version)
+    except errors.NotFound:
+        return None
+    return None if found.status and found.status.archived else found

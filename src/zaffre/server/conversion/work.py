@@ -197,6 +197,8 @@ def _register(
                 to=asked["to"],
                 converters={str(key): str(value) for key, value in facts.get("converters", {}).items()},
                 opset=int(facts.get("opset") or 0),
+                rtol=asked["rtol"],
+                atol=asked["atol"],
                 largest_difference=float(facts.get("largest_difference") or 0),
                 speedup_1=float(facts.get("speedup_1") or 0),
             ),

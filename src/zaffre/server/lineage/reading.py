@@ -50,6 +50,8 @@ def _converted(envelope: catalogue.Envelope, event: catalogue.ModelConverted) ->
         "to": event.to,
         "converters": event.converters,
         "opset": event.opset,
+        "rtol": event.rtol,
+        "atol": event.atol,
         "converted": _cause(envelope),
     }
     return [(node, facts), (source, {})], [(node, "converted-from", source)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from zaffre_runtime.scoring import errors
 from zaffre_runtime.scoring.loaders import converted, tensors
+
+# Set by the server from the deployment's settings.
+PROVIDERS, CORES = "ZAFFRE_ONNX_PROVIDERS", "ZAFFRE_CPU_CORES"
 
 DTYPES = {
     "tensor(float)": "float32",
@@ -38,18 +42,51 @@ def load(path: Path) -> Union[tensors.TensorModel, converted.ConvertedModel]:
     options.add_session_config_entry(
         "session.intra_op.allow_spinning", "0"
     )  # idle replicas must not burn a core
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit():
-        options.intra_op_num_threads = int(threads)
+    options.intra_op_num_threads = _threads(os.environ)
+    wanted = _providers(os.environ, onnxruntime.get_available_providers())
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=onnxruntime.get_available_providers()
-        )
+        session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:
         raise errors.ConfigurationError(
             f"{path.name} is not a model that onnxruntime can load: {error}"
         ) from error
+    _demand_providers(os.environ, session.get_providers())
     return _model(session, path)
+
+
+def _threads(environ: Mapping[str, str]) -> int:
+    """As many as the user says, else as many cores as the process may use."""
+    said = environ.get("OMP_NUM_THREADS", "")
+    if said.isdigit() and int(said):
+        return int(said)
+    limit = float(environ.get(CORES) or "inf")
+    return max(1, min(math.ceil(limit) if math.isfinite(limit) else 1 << 16, len(os.sched_getaffinity(0))))
+
+
+def _providers(environ: Mapping[str, str], there: List[str]) -> List[str]:
+    """The wanted execution providers; all that are there when none is named."""
+    wanted = _wanted(environ)
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        raise errors.ConfigurationError(
+            f"the execution provider {absent[0]} is not in this environment's onnxruntime;"
+            f" there are: {', '.join(there)}. Name one of these, or an environment with another build of onnxruntime."
+        )
+    return wanted or there
+
+
+def _demand_providers(environ: Mapping[str, str], taken: List[str]) -> None:
+    """onnxruntime falls back to others where one of its build does not start on this machine; the user is told instead."""
+    absent = [name for name in _wanted(environ) if name not in taken]
+    if absent:
+        raise errors.ConfigurationError(
+            f"the execution provider {absent[0]} is there, but does not start on this machine;"
+            f" started are: {', '.join(taken)}. Its own words are above."
+        )
+
+
+def _wanted(environ: Mapping[str, str]) -> List[str]:
+    return [name for name in environ.get(PROVIDERS, "").split(",") if name]
 
 
 def _model(session: Any, path: Path) -> Union[tensors.TensorModel, converted.ConvertedModel]:

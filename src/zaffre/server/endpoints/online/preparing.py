@@ -14,7 +14,7 @@ from typing import Any
 
 from zaffre.core import errors
 from zaffre.server.artifacts import placing
-from zaffre.server.endpoints.online import facts, materials, replicas
+from zaffre.server.endpoints.online import facts, materials, optimizing, replicas
 from zaffre.server.environments import builds
 
 log = logging.getLogger(__name__)
@@ -47,12 +47,14 @@ class Preparations:
         blobs: placing.Placer,
         tree: Callable[[str, str], Any],
         *,
+        optimizer: optimizing.Optimizer | None = None,
         threads: int = 4,
     ) -> None:
         self.folder = folder
         self._environments = environments
         self._blobs = blobs
         self._tree = tree
+        self._optimizer = optimizer
         self.when_done: Callable[[], None] = _nobody
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="prepare")
         self._work: dict[str, concurrent.futures.Future[replicas.Prepared]] = {}
@@ -112,6 +114,8 @@ class Preparations:
 
     def close(self) -> None:
         """Begin nothing more; what is under way goes on until it ends by itself."""
+        if self._optimizer:
+            self._optimizer.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _newest_line(self, set_id: str) -> str:
@@ -131,15 +135,24 @@ class Preparations:
         return True
 
     def _prepare(self, set_id: str, workspace: str, resolved: dict[str, Any]) -> replicas.Prepared:
-        built, note = self._environments(workspace, resolved, self._said[set_id].append)
+        log = self._said[set_id].append
+        decided: optimizing.Decided = (resolved, None)
+        if self._optimizer:
+            decided = self._optimizer(set_id, workspace, resolved, folder=self.folder / set_id, log=log)
+        served, optimized = decided
+        built, note = self._environments(workspace, served, log)
         placed = materials.place(
             self.folder,
             set_id,
-            resolved,
+            served,
             tree=lambda digest: self._tree(workspace, digest),
             blobs=self._blobs,
         )
-        return replicas.Prepared(built.python, built.overlay, built.path, built.digest, note, placed)
+        optimizing.Optimizer.keep(placed.folder, decided)
+        notes = " ".join(text for text in (optimized, note) if text) or None
+        return replicas.Prepared(
+            built.python, built.overlay, built.path, built.digest, notes, placed, resolved=served
+        )
 
 
 def _nobody() -> None:

@@ -127,7 +127,14 @@ class Reconciler:
         )
         prepared = self._preparations.result(slot.replicas)
         self._runner.start(
-            replicas.spec(slot, entity, prepared, place, workspace=row.workspace, resolved=row.resolved)
+            replicas.spec(
+                slot,
+                entity,
+                prepared,
+                place,
+                workspace=row.workspace,
+                resolved=prepared.resolved or row.resolved,
+            )
         )
 
     def _end_orphan(self, slot: facts.Slot, status: ports.ServiceStatus) -> None:

@@ -2,7 +2,8 @@
 
 resolved = {"models": [{name, version, type, address}], "ensemble": bool,
             "environment": {id, name, version} | {id, curated} | None,
-            "code": {address, digest, name} | None}
+            "code": {address, digest, name} | None,
+            "optimize": {to, required, caller}  (absent unless asked for)}
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from zaffre.contracts import online_deployment as contract
 from zaffre.core import errors, names
 from zaffre.server import access, db
 from zaffre.server.artifacts import service as artifacts
+from zaffre.server.conversion import asking
 from zaffre.server.endpoints.online import no_code, settings, store
 from zaffre.server.environments import curated
 from zaffre.server.registry.environments import service as environments
@@ -42,11 +44,33 @@ def resolve(
         asked = [deployment.model]
     found = [_model(uow, caller, workspace, item) for item in asked]
     code = _code(uow, workspace, deployment)
+    files = [_files(uow, workspace, model) for model in found]
     if deployment.environment is not None:
         environment = _environment(uow, caller, workspace, deployment.environment, table=table)
+    elif _must_optimize(deployment):
+        environment = asking.environment(settings.subject(deployment), files[0])
     else:
-        environment = no_code.environment(deployment, [_files(uow, workspace, model) for model in found])
-    return {"models": found, "ensemble": ensemble, "environment": environment, "code": code}
+        environment = no_code.environment(deployment, files)
+    resolved = {"models": found, "ensemble": ensemble, "environment": environment, "code": code}
+    return {**resolved, **_optimize(caller, deployment)}
+
+
+def _must_optimize(deployment: contract.OnlineDeployment) -> bool:
+    extension = deployment.zaffre
+    return bool(extension and extension.optimize and extension.optimize_required)
+
+
+def _optimize(caller: access.Caller, deployment: contract.OnlineDeployment) -> Resolved:
+    extension = deployment.zaffre
+    if extension is None or extension.optimize is None:
+        return {}
+    return {
+        "optimize": {
+            "to": extension.optimize,
+            "required": extension.optimize_required,
+            "caller": caller.name,
+        }
+    }
 
 
 def pinned(deployment: contract.OnlineDeployment, resolved: Resolved) -> dict[str, Any]:

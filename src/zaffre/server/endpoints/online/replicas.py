@@ -25,6 +25,8 @@ class Prepared:
     lock_digest: str
     environment_note: str | None
     materials: materials.Materials
+    # What is served, where that is not what the revision was resolved to (`optimizing`).
+    resolved: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +140,11 @@ def _process_environment(
         "HOME": str(place.paths.scratch),
         "PYTHONUNBUFFERED": "1",
     }
+    if deployment.zaffre and deployment.zaffre.onnx and deployment.zaffre.onnx.providers:
+        defaults["ZAFFRE_ONNX_PROVIDERS"] = ",".join(deployment.zaffre.onnx.providers)
+    cores = _limits(deployment, place.limits).cpu_cores
+    if cores:
+        defaults["ZAFFRE_CPU_CORES"] = f"{cores:g}"
     ours = {"ZAFFRE_SCORING_CONFIG": str(place.paths.files / _CONFIG)}
     return {**defaults, **deployment.environment_variables, **ours}
 

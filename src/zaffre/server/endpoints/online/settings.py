@@ -44,6 +44,19 @@ def check(deployment: contract.OnlineDeployment) -> None:
             hint="Give environment: azureml:NAME:VERSION, or an inline one with a conda_file.",
         )
     workers(deployment)
+    _check_optimize(deployment)
+
+
+def _check_optimize(deployment: contract.OnlineDeployment) -> None:
+    """Only a model that Zaffre itself scores has a form that could take its place."""
+    extension = deployment.zaffre
+    if extension is None or extension.optimize is None:
+        return
+    if deployment.code_configuration is not None or extension.models or deployment.model is None:
+        raise errors.Invalid(
+            f"{subject(deployment)}: optimize is for one model without a scoring script.",
+            hint="Leave code_configuration out; or convert the model (`zaffre model convert`) and load it in the script.",
+        )
 
 
 def subject(deployment: contract.OnlineDeployment) -> str:
