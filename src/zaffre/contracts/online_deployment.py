@@ -54,7 +54,7 @@ class DeploymentExtension(base.Part):
     max_batch: values.Positive | None = None
     # `onnx`: the model is converted when it is deployed, if both forms answer alike; False below: else it is served as it is.
     optimize: Annotated[Literal["onnx"] | None, values.LOWER] = None
-    optimize_required: values.Flag = True
+    optimize_required: values.Flag | None = None
     onnx: OnnxSettings | None = None
 
     @pydantic.field_validator("models")

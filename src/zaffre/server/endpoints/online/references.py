@@ -57,7 +57,7 @@ def resolve(
 
 def _must_optimize(deployment: contract.OnlineDeployment) -> bool:
     extension = deployment.zaffre
-    return bool(extension and extension.optimize and extension.optimize_required)
+    return bool(extension and extension.optimize and extension.optimize_required is not False)
 
 
 def _optimize(caller: access.Caller, deployment: contract.OnlineDeployment) -> Resolved:
@@ -67,7 +67,7 @@ def _optimize(caller: access.Caller, deployment: contract.OnlineDeployment) -> R
     return {
         "optimize": {
             "to": extension.optimize,
-            "required": extension.optimize_required,
+            "required": extension.optimize_required is not False,
             "caller": caller.name,
         }
     }
