@@ -12,7 +12,7 @@ import pytest
 
 from zaffre.core import errors
 from zaffre.server.compute.backends import local_processes
-from zaffre.server.endpoints.router import envoy, wanted
+from zaffre.server.endpoints.router import envoy, generations, wanted
 from zaffre.testing import load, upstream
 
 KEYS = {"primary": "p" * 40, "secondary": "s" * 40}
@@ -44,12 +44,13 @@ def make_router(runner, place):
     port = free_port()
     made = []
 
-    def make():
-        made.append(envoy.Envoy(runner, place / "router", host="127.0.0.1", port=port))
+    def make(**settings):
+        made.append(envoy.Envoy(runner, place / "router", host="127.0.0.1", port=port, **settings))
         return made[-1]
 
     yield make
-    runner.kill(envoy.SERVICE_ID)
+    for identity in generations.IDS:
+        runner.kill(identity)
     for router in made:
         router.close()
 

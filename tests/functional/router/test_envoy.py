@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+import time
 
 import pytest
 
@@ -260,3 +261,39 @@ def test_doors_are_for_when_no_socket_answers(router, upstreams, state, call):
     answers = [call() for _ in range(60)]
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.json()["name"] for answer in answers} == {"blue-door", "green-door"}
+
+
+def test_a_new_start_configuration_fails_nothing(router, make_router, runner, upstreams, state, steady):
+    """A second process takes over while the first one finishes what it has; then there is one again, and back."""
+    blue = upstreams("blue")
+    wish = state(("blue", "r1", [blue]), traffic={"blue": 100})
+    router.apply(wish)
+    with steady(8) as requests:
+        requests.await_answers(100)
+        for threads, staying in ((2, "router-2"), (1, "router")):
+            changed = make_router(concurrency=threads)
+            changed.ensure_running()
+            changed.apply(wish)
+            until_alone(changed, runner, staying)
+            requests.await_answers(100)
+    assert requests.failures == []
+
+
+def until_alone(router, runner, identity):
+    deadline = time.monotonic() + 30
+    while runner.list() != [identity]:
+        assert time.monotonic() < deadline, runner.list()
+        router.ensure_running()
+        time.sleep(0.1)
+
+
+def test_a_start_configuration_that_does_not_work_changes_nothing(
+    router, make_router, runner, upstreams, state, call
+):
+    blue = upstreams("blue")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}))
+    with pytest.raises(errors.Unavailable, match="stays in force"):
+        make_router(binary="/bin/false").ensure_running()
+    assert call().status_code == 200
+    router.ensure_running()
+    assert runner.list() == ["router"]

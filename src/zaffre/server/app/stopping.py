@@ -23,7 +23,7 @@ def stop_services(configured: settings.Settings, home: homes.Home) -> list[str]:
     _forget_jobs(runners.open_runner(configured, home, isolated=isolated, folder="jobs"))
     alive = [identity for identity in runner.list() if runner.status(identity).alive]
     # The router first: nobody should be sent to a replica that is about to go.
-    for identity in sorted(alive, key=lambda item: item != "router"):
+    for identity in sorted(alive, key=lambda item: not item.startswith("router")):
         runner.stop(identity, drain_s=configured.drain_s)
     for identity in alive:
         if not runner.wait(identity, timeout_s=configured.drain_s + _WAIT_S):

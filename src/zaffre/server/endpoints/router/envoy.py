@@ -18,9 +18,9 @@ import httpx
 from zaffre.core import errors
 from zaffre.server import secrets
 from zaffre.server.compute import ports
-from zaffre.server.endpoints.router import files, routes, stats, tls, wanted
+from zaffre.server.endpoints.router import files, generations, routes, stats, tls, wanted
 
-SERVICE_ID = "router"
+SERVICE_ID = generations.IDS[0]
 _POLL_S = 0.005
 _START_S = 2.0
 
@@ -55,14 +55,11 @@ class Envoy:
         self._patience_s = patience_s
         self.host = host
         self.port = port
-        socket = str(runner.paths(SERVICE_ID).socket)
         self._scheme = listening.scheme
         self._place = files.Place(
-            str(folder), socket, host, port, _connection_limit(), listening.transport_socket(str(folder))
+            str(folder), "", host, port, _connection_limit(), listening.transport_socket(str(folder))
         )
-        self._admin = httpx.Client(
-            transport=httpx.HTTPTransport(uds=socket), base_url="http://router", timeout=5.0
-        )
+        self._generations = generations.Generations(runner, self._spec)
 
     @property
     def url(self) -> str:
@@ -71,14 +68,9 @@ class Envoy:
         return f"{self._scheme}://{host}:{self.port}"
 
     def ensure_running(self) -> None:
-        """Start Envoy unless it runs, and start it anew when its start-up configuration changed."""
+        """Start Envoy unless it runs; a new one beside it when its start-up configuration changed. Raises Unavailable."""
         self._prepare_folder()
-        spec = self._spec()
-        try:
-            self._runner.start(spec)
-        except errors.Conflict:
-            self.stop()
-            self._runner.start(spec)
+        self._generations.ensure()
 
     def install(self, pair: secrets.Pair, previous: secrets.Pair | None) -> None:
         """Use this certificate for new connections. Raises Invalid when Envoy does not take it; the old one stays then."""
@@ -97,16 +89,11 @@ class Envoy:
 
     def stop(self) -> None:
         """End it; requests fail until it runs again."""
-        try:
-            self._runner.stop(SERVICE_ID, drain_s=5.0)
-        except errors.NotFound:
-            return
-        if not self._runner.wait(SERVICE_ID, timeout_s=8.0):
-            self._runner.kill(SERVICE_ID)
+        self._generations.stop()
 
     def close(self) -> None:
         """Let go of the admin connection; Envoy runs on."""
-        self._admin.close()
+        self._generations.close()
 
     def apply(self, state: wanted.Wanted) -> None:
         """Make Envoy do what `state` says, in the order that fails no request. Raises Unavailable when it does not.
@@ -159,16 +146,17 @@ class Envoy:
         """How many requests are under way to a cluster; 0 when there is none of that name."""
         return self._counter(f"cluster.{cluster}.upstream_rq_active")
 
-    def _spec(self) -> ports.ServiceSpec:
-        bootstrap = self._runner.paths(SERVICE_ID).files / "bootstrap.json"
+    def _spec(self, identity: str) -> ports.ServiceSpec:
+        paths = self._runner.paths(identity)
+        place = dataclasses.replace(self._place, admin_socket=str(paths.socket))
         argv = (
-            self._binary, "-c", str(bootstrap), "--concurrency", str(self._concurrency),
-            "--disable-hot-restart", "--log-level", "warning",
+            self._binary, "-c", str(paths.files / "bootstrap.json"), "--concurrency", str(self._concurrency),
+            "--disable-hot-restart", "--log-level", "warning", *generations.DRAIN_ARGUMENTS,
         )  # fmt: skip
         return ports.ServiceSpec(
-            id=SERVICE_ID,
+            id=identity,
             argv=argv,
-            files={"bootstrap.json": files.text(files.bootstrap(self._place))},
+            files={"bootstrap.json": files.text(files.bootstrap(place))},
             isolate=False,
             restart=ports.Restart(backoff_s=0.1, backoff_max_s=1.0, stable_s=5.0, fatal_exit_codes=()),
             liveness=ports.Probe(path="/ready", period_s=5, timeout_s=5, failure_threshold=6),
@@ -226,7 +214,7 @@ class Envoy:
             if self._refused(known_as) > refused_before:
                 raise errors.Unavailable(
                     f"The router refused its new {folder.upper()} file; the last good one stays in force.",
-                    hint=f"Its log names the reason: {self._runner.paths(SERVICE_ID).log}.",
+                    hint=f"Its log names the reason: {self._runner.paths(self._generations.current).log}.",
                 )
             return self._taken().get(known_as) == version
 
@@ -307,7 +295,7 @@ class Envoy:
 
     def _get(self, path: str) -> str:
         try:
-            answer = self._admin.get(path)
+            answer = self._generations.admin.get(path)
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise errors.Unavailable(
