@@ -86,7 +86,7 @@ class SklearnModel:
         self._context = sklearn.config_context
         self._checks = _known_checks(sklearn)
         sklearn.set_config(**dict.fromkeys(self._checks, True))
-        shortcuts.install(sys.modules.get("sklearn.utils.validation"), np.ndarray)
+        shortcuts.install(sklearn, sys.modules, np)
         names = getattr(model, "feature_names_in_", None)
         self._names: Optional[List[str]] = None if names is None else [str(name) for name in names]
         self._width: Optional[int] = getattr(model, "n_features_in_", None)
