@@ -230,6 +230,17 @@ class DeploymentFailed(Event):
     cause: str = ""
 
 
+class DeploymentScaled(Event):
+    """The server changed the number of instances by itself; `why` is one line. 0: the next request starts one."""
+
+    endpoint: str
+    deployment: str
+    revision: str
+    previous: int
+    count: int
+    why: str = ""
+
+
 class DeploymentDeleted(Event):
     endpoint: str
     deployment: str

@@ -7,6 +7,7 @@ import pydantic
 
 from zaffre.contracts import base, environment, model, values
 from zaffre.contracts import online_endpoint as endpoint
+from zaffre.contracts.autoscale import Autoscale
 from zaffre.contracts.collection import DataCollector
 from zaffre.contracts.onnx import OnnxSettings
 from zaffre.contracts.settings import (
@@ -31,6 +32,12 @@ class DeploymentStatus(base.Status):
     last_log_lines: list[str] = []
     instances_ready: int = 0
     instances_total: int = 0
+    # The last change of the number of instances that the server made by itself.
+    scale_reason: str | None = None
+    scaled_at: base.Moment | None = None
+    # What the machine does not do for its processes: keep them apart, or within their limits.
+    isolation_note: str | None = None
+    limits_note: str | None = None
     # The versions that the references were resolved to when the revision was made.
     model_ids: list[str] = []
     environment_id: str | None = None
@@ -56,6 +63,8 @@ class DeploymentExtension(base.Part):
     optimize: Annotated[Literal["onnx"] | None, values.LOWER] = None
     optimize_required: values.Flag | None = None
     onnx: OnnxSettings | None = None
+    # Bounds, rules and recurring profiles for the number of instances; scaling to zero.
+    autoscale: Autoscale | None = None
 
     @pydantic.field_validator("models")
     @classmethod
@@ -185,6 +194,13 @@ class OnlineDeployment(base.Entity):
     def _one_model_or_many(self) -> Self:
         if self.model is not None and self.zaffre is not None and self.zaffre.models:
             raise ValueError("give either 'model' or 'zaffre.models', not both")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _scales_in_one_way(self) -> Self:
+        if self.zaffre is not None and self.zaffre.autoscale is not None:
+            by_target = isinstance(self.scale_settings, TargetUtilizationScaleSettings)
+            self.zaffre.autoscale.check_beside(by_target=by_target)
         return self
 
     @property

@@ -7,6 +7,7 @@ import pydantic
 from zaffre.contracts import base, values
 
 MAX_REQUEST_TIMEOUT_MS = 180_000
+TARGET_UTILIZATION_PERCENTAGE = 70
 
 
 class _Defaulted(base.Part):

@@ -67,6 +67,9 @@ class Settings:
     max_upload_bytes: int = _field(1 << 40, "largest single file that can be registered")
     drain_s: float = _field(30.0, "longest wait for requests in flight when a replica is stopped")
     start_timeout_s: float = _field(600.0, "longest time a replica may take from start to first ready")
+    gpus: str = _field(
+        "auto", "GPUs of this machine: auto asks nvidia-smi; or their ids, such as 0,1; or none"
+    )
     instance_types_file: str = _field("", "TOML table of instance types that extends the built-in one")
     curated_environments_file: str = _field(
         "", "TOML table of curated environments that extends the built-in one"

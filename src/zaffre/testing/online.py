@@ -108,6 +108,7 @@ def build(
     start_timeout_s: float = 60.0,
     drain_s: float = 10.0,
     isolation_uid: int | None = None,
+    machine: compute.Machine | None = None,
 ) -> House:
     """Put a house together over a home folder with a short path; nothing runs before `loop.start()`."""
     for name in ("run", "replicas", "blobs", "incoming"):
@@ -141,12 +142,19 @@ def build(
     optimizer = optimizing.Optimizer(converting)
     preparations = preparing.Preparations(home / "replicas", environments, blobs, tree, optimizer=optimizer)
     means = reconcile.Means(
-        database, runner, router, preparations, box, lambda name: compute.limits_of(types, name)
+        database,
+        runner,
+        router,
+        preparations,
+        box,
+        limits_of=lambda name: compute.limits_of(types, name),
+        gpus_of=lambda name: compute.gpus_of(types, name),
     )
-    machine = compute.machine()
+    machine = machine or compute.machine()
     reconciler = reconcile.Reconciler(
         means,
         machine=quantities.Amount(machine.cpu_cores, machine.memory_bytes),
+        gpus=[gpu.id for gpu in machine.gpus],
         drain_s=drain_s,
         start_timeout_s=start_timeout_s,
     )

@@ -5,37 +5,58 @@ Called by the supervisor. Where it may not, the limits are not enforced and the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 _ROOT = "/sys/fs/cgroup"
 _PERIOD_US = 100_000
+_CONTROLLERS = {"cpu_cores": "cpu", "memory_bytes": "memory"}
+_V1: Dict[str, Callable[[float], Dict[str, str]]] = {
+    "cpu": lambda cores: {
+        "cpu.cfs_period_us": str(_PERIOD_US),
+        "cpu.cfs_quota_us": str(int(cores * _PERIOD_US)),
+    },
+    "memory": lambda size: {"memory.limit_in_bytes": str(int(size))},
+}
+_V2: Dict[str, Callable[[float], Dict[str, str]]] = {
+    "cpu": lambda cores: {"cpu.max": f"{int(cores * _PERIOD_US)} {_PERIOD_US}"},
+    "memory": lambda size: {"memory.max": str(int(size))},
+}
 
 
 class ControlGroup:
-    """The groups of one service. `enforced` and `reason` are what people see."""
+    """The groups of one service. `enforced` says whether every wanted limit holds; `reason` names those that do not.
 
-    def __init__(self, name: str, limits: Dict[str, Any]) -> None:
+    `root` is where the hierarchies are mounted, `own` the file that names the groups of this process.
+    """
+
+    def __init__(
+        self, name: str, limits: Dict[str, Any], root: str = _ROOT, own: str = "/proc/self/cgroup"
+    ) -> None:
         self.folders: List[str] = []
         self.reason = ""
+        self._root = root
         wanted = {key: value for key, value in limits.items() if value}
         if not wanted:
             self.reason = "no limits are set"
             return
         try:
-            if os.path.exists(os.path.join(_ROOT, "cgroup.controllers")):
-                self._create_v2(name, wanted)
+            groups = _own_groups(own)
+            if os.path.exists(os.path.join(root, "cgroup.controllers")):
+                problems = self._create_v2(name, wanted, groups.get("", "/").rstrip("/"))
             else:
-                self._create_v1(name, wanted)
+                problems = [self._limit_v1(name, key, value, groups) for key, value in sorted(wanted.items())]
         except OSError as error:
-            self.reason = "limits are not enforced: %s" % (error.strerror or error)
-            self.remove()
+            problems = [f"limits are not enforced: {error.strerror or error}"]
+        self._all = not any(problems)
+        self.reason = "; ".join(problem for problem in problems if problem)
 
     @property
     def enforced(self) -> bool:
         """Whether every wanted limit holds."""
-        return bool(self.folders)
+        return bool(self.folders) and self._all
 
     def join(self) -> None:
         """Move the calling process, and what it starts, into the groups. Raises OSError."""
@@ -56,36 +77,56 @@ class ControlGroup:
         remove_groups(self.folders)
         self.folders = []
 
-    def _create_v2(self, name: str, wanted: Dict[str, Any]) -> None:
-        parent = _ROOT + _own_groups().get("", "/").rstrip("/")
-        with open(os.path.join(parent, "cgroup.subtree_control"), encoding="ascii") as stream:
-            active = stream.read().split()
-        missing = [kind for kind in ("cpu", "memory") if kind not in active]
-        if missing:
-            _write(os.path.join(parent, "cgroup.subtree_control"), " ".join("+" + kind for kind in missing))
-        folder = self._make(os.path.join(parent, name))
-        if "cpu_cores" in wanted:
-            _write(os.path.join(folder, "cpu.max"), f"{int(wanted['cpu_cores'] * _PERIOD_US)} {_PERIOD_US}")
-        if "memory_bytes" in wanted:
-            _write(os.path.join(folder, "memory.max"), str(wanted["memory_bytes"]))
+    def _create_v2(self, name: str, wanted: Dict[str, float], own: str) -> List[str]:
+        """Below our own group, or beside it: a group that holds processes may not pass on what it is limited in.
 
-    def _create_v1(self, name: str, wanted: Dict[str, Any]) -> None:
-        own = _own_groups()
-        if "cpu_cores" in wanted:
-            folder = self._make(os.path.join(_v1_parent("cpu", own), name))
-            _write(os.path.join(folder, "cpu.cfs_period_us"), str(_PERIOD_US))
-            _write(os.path.join(folder, "cpu.cfs_quota_us"), str(int(wanted["cpu_cores"] * _PERIOD_US)))
-        if "memory_bytes" in wanted:
-            folder = self._make(os.path.join(_v1_parent("memory", own), name))
-            _write(os.path.join(folder, "memory.limit_in_bytes"), str(wanted["memory_bytes"]))
+        A process is in one group of version 2 only, so all limits that hold are those of one place.
+        """
+        places = list(dict.fromkeys((own, os.path.dirname(own).rstrip("/"))))
+        tried = [self._try_v2(self._root + place, name, wanted) for place in places]
+        best = min(range(len(places)), key=lambda index: sum(map(bool, tried[index])))
+        if best != len(places) - 1:
+            self.remove()
+            return self._try_v2(self._root + places[best], name, wanted)
+        return tried[best]
+
+    def _try_v2(self, parent: str, name: str, wanted: Dict[str, float]) -> List[str]:
+        """One place; what was made at another is given up."""
+        self.remove()
+        problems = []
+        for key, value in sorted(wanted.items()):
+            controller = _CONTROLLERS[key]
+            try:
+                if controller not in _read_words(os.path.join(parent, "cgroup.controllers")):
+                    raise OSError(0, f"the kernel offers no {controller} controller here")
+                if controller not in _read_words(os.path.join(parent, "cgroup.subtree_control")):
+                    _write(os.path.join(parent, "cgroup.subtree_control"), "+" + controller)
+                _write_limits(self._make(os.path.join(parent, name)), _V2[controller](value))
+            except OSError as error:
+                problems.append(_unenforced(controller, error))
+        return problems
+
+    def _limit_v1(self, name: str, key: str, value: float, own: Dict[str, str]) -> str:
+        """Set one limit; returns why it does not hold, or nothing."""
+        controller = _CONTROLLERS[key]
+        try:
+            folder = self._make(os.path.join(_v1_parent(self._root, controller, own), name))
+            _write_limits(folder, _V1[controller](value))
+        except OSError as error:
+            return _unenforced(controller, error)
+        return ""
 
     def _make(self, folder: str) -> str:
-        try:
+        # One that is there was left by a shim that was killed, or is shared with another worker of the instance.
+        with contextlib.suppress(FileExistsError):
             os.mkdir(folder, 0o755)
-        except FileExistsError:
-            self.reason = ""  # left by a shim that was killed: its limits are written again
-        self.folders.append(folder)
+        if folder not in self.folders:
+            self.folders.append(folder)
         return folder
+
+
+def _unenforced(controller: str, error: OSError) -> str:
+    return f"the {controller} limit is not enforced: {error.strerror or error}"
 
 
 def remove_groups(folders: Iterable[str]) -> None:
@@ -102,28 +143,41 @@ def remove_groups(folders: Iterable[str]) -> None:
                 break
 
 
-def _own_groups() -> Dict[str, str]:
+def _own_groups(path: str) -> Dict[str, str]:
     """Controller -> path of this process's own group; the empty name is version 2."""
     groups: Dict[str, str] = {}
-    with open("/proc/self/cgroup", encoding="utf-8") as stream:
+    with open(path, encoding="utf-8") as stream:
         for line in stream:
-            _, controllers, path = line.rstrip("\n").split(":", 2)
+            _, controllers, own = line.rstrip("\n").split(":", 2)
             for controller in controllers.split(","):
-                groups[controller] = path
+                groups[controller] = own
     return groups
 
 
-def _v1_parent(controller: str, own: Dict[str, str]) -> str:
-    mounted, path = _v1_mount(controller), own.get(controller, "/").rstrip("/")
+def _v1_parent(root: str, controller: str, own: Dict[str, str]) -> str:
+    mounted, path = _v1_mount(root, controller), own.get(controller, "/").rstrip("/")
     return mounted + path if os.path.isdir(mounted + path) else mounted
 
 
-def _v1_mount(controller: str) -> str:
+def _v1_mount(root: str, controller: str) -> str:
     for name in (controller, "cpu,cpuacct", "cpuacct,cpu"):
-        folder = os.path.join(_ROOT, name)
+        folder = os.path.join(root, name)
         if controller in name.split(",") and os.path.isdir(folder):
             return folder
     raise OSError(0, f"no {controller} controller is mounted")
+
+
+def _write_limits(folder: str, values: Dict[str, str]) -> None:
+    for name, text in values.items():
+        _write(os.path.join(folder, name), text)
+
+
+def _read_words(path: str) -> List[str]:
+    try:
+        with open(path, encoding="ascii") as stream:
+            return stream.read().split()
+    except OSError:
+        return []
 
 
 def _read_counts(path: str) -> Dict[str, int]:

@@ -24,7 +24,7 @@ import struct
 import time
 from typing import Any, Dict, Optional
 
-SPEC, STATE, STOP, LOCK, CONTROL = "spec.json", "state.json", "stop", "lock", "control"
+SPEC, STATE, STOP, REST, LOCK, CONTROL = "spec.json", "state.json", "stop", "rest", "lock", "control"
 FILES, SCRATCH, LOG, ERROR, SOCKET, DOOR = "files", "scratch", "log", "shim-error", "s.sock", "d.sock"
 
 # The process environment names the service of every process below a shim, which finds stragglers by it.
@@ -125,6 +125,21 @@ def request_stop(folder: str, drain_s: float) -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or lock_holder(folder) is None:
             raise
     poke(folder, f"stop {drain_s}\n")
+
+
+def request_rest(folder: str, *, asleep: bool, drain_s: float) -> None:
+    """Ask the shim to end its process until somebody knocks at the door, or to start it again without a knock."""
+    write_json(os.path.join(folder, REST), {"asleep": asleep, "drain_s": drain_s})
+    poke(folder)
+
+
+def take_rest_request(folder: str) -> Optional[Dict[str, Any]]:
+    """The wish that `request_rest` left, once."""
+    path = os.path.join(folder, REST)
+    wish = read_json(path)
+    if wish is not None:
+        _unlink(path)
+    return wish
 
 
 def poke(folder: str, word: str = ".\n") -> None:

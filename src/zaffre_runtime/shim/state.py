@@ -24,6 +24,7 @@ class StateRecord:
             "pid": None,
             "started_at": None,
             "ready_at": None,
+            "woken_at": None,
             "ever_ready": bool(earlier.get("ever_ready")),
             "restarts": 0,
             "reason": "",
@@ -36,7 +37,7 @@ class StateRecord:
 
     @property
     def state(self) -> str:
-        """starting, running, backoff, stopping, exited, failed or stopped."""
+        """starting, running, asleep, backoff, stopping, exited, failed or stopped."""
         return str(self._values["state"])
 
     @property

@@ -39,7 +39,9 @@ class Supervisor:
         self._time_limit_s = float(spec.get("time_limit_s") or "inf")
         self._log = logs.LogWriter(home.log_folder, int(spec.get("log_max_bytes", 64 << 20)))
         self._watch = watch.Watch(spec.get("liveness"))
-        self._group = limits.ControlGroup(home.unique_name, spec.get("limits", {}))
+        self._group = limits.ControlGroup(
+            str(spec.get("limits_group") or home.unique_name), spec.get("limits", {})
+        )
         self._record = state.StateRecord(
             home.folder,
             isolated=not home.not_isolated,
@@ -51,6 +53,7 @@ class Supervisor:
         self._attempt: Optional[spawn.Attempt] = None
         self._ready: Dict[int, int] = {}
         self._failures = 0
+        self._resting = False
         self._memory_kills = self._group.out_of_memory_kills()
         self._forced = ""
         self._asked: Optional[float] = None
@@ -109,6 +112,8 @@ class Supervisor:
             watched.append((self._attempt.output, select.POLLIN))
         if self._attempt and not self._attempt.running:
             watched.append((self._attempt.report, select.POLLIN))
+        if self._record.state == "asleep" and self._home.door:
+            watched.append((self._home.door.fileno(), select.POLLIN))
         return watched + self._watch.watched()
 
     def _look_at_folder(self, now: float) -> None:
@@ -121,8 +126,10 @@ class Supervisor:
             self._begin_stop(now, _UNASKED_DRAIN_S)
         elif drain_s is not None:
             self._begin_stop(now, drain_s)
-        elif self._has_lasted(now):
-            self._failures = 0
+        else:
+            self._heed_rest(now)
+            if self._has_lasted(now):
+                self._failures = 0
 
     # --- starting ---
 
@@ -180,6 +187,7 @@ class Supervisor:
         if now >= self._next_start:
             self._start_attempt(now)
         if self._attempt is None:
+            self._answer_knock(now)
             return
         if now >= self._kill_at:
             self._kill_at = watch.NEVER
@@ -207,6 +215,30 @@ class Supervisor:
         if stable and not self._record.ever_ready:
             self._record.set(ever_ready=True)  # without a probe, lasting counts as ready
         return stable
+
+    # --- resting ---
+
+    def _heed_rest(self, now: float) -> None:
+        """Let a process that answers end until it is needed, or start one that sleeps. A wish that comes at another
+        moment is dropped: who wants it asks again."""
+        wish = records.take_rest_request(self._home.folder)
+        if wish is None or not self._home.door:
+            return
+        if not wish.get("asleep"):
+            if self._record.state == "asleep":
+                self._start_attempt(now)
+        elif self._record.state == "running" and self._attempt and not (self._forced or self._resting):
+            self._resting = True
+            self._watch.stop()
+            self._home.door.hold()
+            _signal(self._attempt.leader, signal.SIGTERM)
+            self._kill_at = now + float(wish.get("drain_s", 0))
+
+    def _answer_knock(self, now: float) -> None:
+        """Somebody waits at the door of a process that sleeps: start it, and it takes them in."""
+        if self._record.state == "asleep" and self._home.door and self._home.door.fileno() in self._ready:
+            self._record.set(woken_at=records.utc_now())
+            self._start_attempt(now)
 
     # --- ending ---
 
@@ -277,6 +309,11 @@ class Supervisor:
         if self._record.state == "stopping":
             self._log.note("stopped: " + policy.describe(ending.code))
             self._record.set(state="stopped", pid=None, last_exit=last_exit, reason="")
+            return
+        if self._resting:
+            self._resting = False
+            self._log.note("asleep until a request comes")
+            self._record.set(state="asleep", pid=None, ready_at=None, reason="")
             return
         verdict = policy.decide(self._rules, ending, self._failures)
         self._failures = verdict.failures

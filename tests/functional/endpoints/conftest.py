@@ -14,6 +14,8 @@ from zaffre.contracts import environment, online_deployment, online_endpoint, wo
 from zaffre.contracts import model as model_contract
 from zaffre.server import db, operations
 from zaffre.server.app import tables
+from zaffre.server.compute import gpus
+from zaffre.server.compute import service as compute
 from zaffre.server.endpoints.online import deployments, keys, logs, service
 from zaffre.server.registry.environments import service as environments
 from zaffre.server.registry.models import service as models
@@ -80,6 +82,17 @@ def isolated_desk(home):
     built.tear_down()
 
 
+@pytest.fixture
+def small_desk(home):
+    """A desk on a machine of two cores and two GPUs."""
+    machine = compute.Machine(2, 8 << 30, (gpus.Gpu("0"), gpus.Gpu("1")))
+    built = open_house(home, machine=machine)
+    desk = Desk(built)
+    desk.machine = machine
+    yield desk
+    built.tear_down()
+
+
 class Desk:
     """What a user does, in few words; waits for every operation."""
 
@@ -118,7 +131,7 @@ class Desk:
             **{
                 "name": name,
                 "endpoint_name": "churn",
-                **({"model": model or self.model()} if "zaffre" not in fields else {}),
+                **({"model": model or self.model()} if model or "zaffre" not in fields else {}),
                 "environment": "azureml:sk:1",
                 "code_configuration": {"code": f"{code}/code", "scoring_script": "score.py"},
                 "instance_type": "Standard_DS3_v2",
@@ -215,11 +228,10 @@ class Desk:
             f"{self.house.router.url}/default/churn/score", json=body or {}, headers=fields, timeout=30
         )
 
-    def steady(self, connections=4):
+    def steady(self, connections=4, body=b"{}"):
         headers = {"authorization": f"Bearer {self.keys()['primary_key']}"}
-        return load.Load(
-            f"{self.house.router.url}/default/churn/score", headers=headers, connections=connections
-        )
+        url = f"{self.house.router.url}/default/churn/score"
+        return load.Load(url, headers=headers, connections=connections, body=body)
 
 
 @pytest.fixture

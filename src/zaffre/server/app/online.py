@@ -88,12 +88,19 @@ def build(
         home.path / "replicas", builder, blobs.store, tree, optimizer=optimizer
     )
     means = reconcile.Means(
-        database, runner, router, preparations, box, lambda name: compute.limits_of(types, name)
+        database,
+        runner,
+        router,
+        preparations,
+        box,
+        limits_of=lambda name: compute.limits_of(types, name),
+        gpus_of=lambda name: compute.gpus_of(types, name),
     )
-    machine = compute.machine()
+    machine = compute.machine(configured.gpus)
     reconciler = reconcile.Reconciler(
         means,
         machine=quantities.Amount(machine.cpu_cores, machine.memory_bytes),
+        gpus=[gpu.id for gpu in machine.gpus],
         drain_s=configured.drain_s,
         start_timeout_s=configured.start_timeout_s,
         domain=configured.scoring_domain,

@@ -8,7 +8,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal, Protocol
 
-State = Literal["starting", "running", "backoff", "stopping", "exited", "failed", "stopped"]
+State = Literal["starting", "running", "asleep", "backoff", "stopping", "exited", "failed", "stopped"]
 RestartPolicy = Literal["always", "on-failure", "never"]
 
 
@@ -57,6 +57,8 @@ class Limits:
 class ServiceSpec:
     """One process to keep alive. Two specs are the same when they are equal.
 
+    Services with an equal `limits_shared` are within their limits together.
+    `devices` are the ids of GPUs that it was given: nothing here uses them, `status` tells them to whoever counts.
     `files` (name -> text) are written where only the process reads them, at `paths(id).files / name`.
     With `listen` the place opens the service's socket and hands it to the process as a descriptor, whose number is in
     `ZAFFRE_LISTEN_FD`; it lives on while the process is started again, so that callers wait and are not refused.
@@ -74,8 +76,10 @@ class ServiceSpec:
     writable_paths: tuple[str, ...] = ()
     binds: tuple[tuple[str, str], ...] = ()
     listen: bool = False
+    devices: tuple[str, ...] = ()
     isolate: bool = True
     limits: Limits = Limits()
+    limits_shared: str = ""
     restart: Restart = Restart()
     liveness: Probe | None = None
     start_timeout_s: float | None = None
@@ -126,6 +130,8 @@ class ServiceStatus:
     unbound: tuple[str, ...] = ()
     limits_enforced: bool = False
     limits_reason: str = ""
+    woken_at: str | None = None
+    devices: tuple[str, ...] = ()
     log_dropped_bytes: int = 0
 
     @property
@@ -162,6 +168,12 @@ class ServiceRunner(Protocol):
 
     def stop(self, service_id: str, *, drain_s: float) -> None:
         """Ask it to end: SIGTERM, and SIGKILL after `drain_s`. Returns at once. Raises `errors.NotFound`."""
+        ...
+
+    def rest(self, service_id: str, *, asleep: bool, drain_s: float = 10.0) -> None:
+        """Let a running service with `listen` end (SIGTERM, and SIGKILL after `drain_s`) until somebody connects, or start
+        one that is asleep. A wish that comes while it does neither is dropped. Returns at once. Raises `errors.NotFound`.
+        """
         ...
 
     def wait(self, service_id: str, *, timeout_s: float) -> bool:

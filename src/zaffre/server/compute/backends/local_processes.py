@@ -5,6 +5,7 @@ its state file what it does, so that any later server process finds what an earl
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -78,6 +79,10 @@ class LocalServiceRunner:
         """See the port."""
         records.request_stop(str(self._existing(service_id)), drain_s)
 
+    def rest(self, service_id: str, *, asleep: bool, drain_s: float = 10.0) -> None:
+        """See the port."""
+        records.request_rest(str(self._existing(service_id)), asleep=asleep, drain_s=drain_s)
+
     def wait(self, service_id: str, *, timeout_s: float) -> bool:
         """See the port."""
         folder = str(self._folder(service_id))
@@ -127,7 +132,9 @@ class LocalServiceRunner:
         record = (
             records.read_json(str(folder / records.STATE)) or {}
         )  # after the lock: a last word comes before it goes
-        return _status(service_id, record, alive=alive, gone=_why_gone(folder))
+        found = _status(service_id, record, alive=alive, gone=_why_gone(folder))
+        spec = records.read_json(str(folder / records.SPEC)) or {}
+        return dataclasses.replace(found, devices=tuple(spec.get("devices", ())))
 
     def list(self) -> list[str]:
         """See the port."""
@@ -262,6 +269,7 @@ def _status(service_id: str, record: dict[str, Any], *, alive: bool, gone: str) 
         "isolation_reason",
         "limits_enforced",
         "limits_reason",
+        "woken_at",
     )
     return ports.ServiceStatus(
         id=service_id,

@@ -17,6 +17,7 @@ from zaffre.server.compute import ports
 
 _COPIED = (
     "id", "argv", "environment", "cwd", "limits", "restart", "start_timeout_s", "time_limit_s", "log_max_bytes", "listen",
+    "devices",
 )  # fmt: skip
 
 _PROBE_PATH = re.compile(r"/[!-~]*")
@@ -66,6 +67,7 @@ def document(
     told["files"] = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in spec.files.items()}
     told["liveness"] = _probe(spec.liveness, paths.door if spec.listen else paths.socket)
     told["isolation"] = _isolation(spec, isolation) if isolation and spec.isolate else None
+    told["limits_group"] = _group(spec.limits_shared, paths) if spec.limits_shared else ""
     normal: dict[str, Any] = json.loads(json.dumps(told))
     return normal
 
@@ -96,6 +98,12 @@ def _probe(probe: ports.Probe | None, socket: Path) -> dict[str, Any] | None:
     if probe is None:
         return None
     return {**dataclasses.asdict(probe), "socket": None if probe.port else str(socket)}
+
+
+def _group(shared: str, paths: ports.ServicePaths) -> str:
+    """A name for a control group that no other installation on the machine has."""
+    home = str(paths.log.parent.parent)
+    return f"zaffre-{hashlib.sha256(f'{home}/{shared}'.encode()).hexdigest()[:16]}"
 
 
 def _isolation(spec: ports.ServiceSpec, rules: IsolationRules) -> dict[str, Any]:

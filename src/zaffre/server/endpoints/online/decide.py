@@ -28,6 +28,20 @@ class Start:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sleep:
+    """Let a process end and come back with the next request."""
+
+    slot: facts.Slot
+
+
+@dataclasses.dataclass(frozen=True)
+class Wake:
+    """Start a process that sleeps, without waiting for a request."""
+
+    slot: facts.Slot
+
+
+@dataclasses.dataclass(frozen=True)
 class Stop:
     """Ask a drained process to end."""
 
@@ -59,7 +73,7 @@ class Forget:
     """Nothing is left of a deployment that was to be deleted."""
 
 
-Step = Build | Start | Stop | Remove | Fail | Promote | Forget
+Step = Build | Start | Sleep | Wake | Stop | Remove | Fail | Promote | Forget
 
 
 def steps(deployment: facts.Deployment) -> list[Step]:
@@ -67,7 +81,7 @@ def steps(deployment: facts.Deployment) -> list[Step]:
     failure = _failure(deployment)
     if failure is not None:
         return [failure]
-    found: list[Step] = [*_coming(deployment), *_leaving(deployment)]
+    found: list[Step] = [*_coming(deployment), *_resting(deployment), *_leaving(deployment)]
     if deployment.deleting:
         return found if deployment.replicas else [Forget()]
     if _takes_over(deployment):
@@ -141,7 +155,7 @@ def _coming(deployment: facts.Deployment) -> list[Step]:
         replica = deployment.replicas.get(slot)
         if replica is not None and (replica.alive or replica.failed):
             continue
-        if deployment.no_room and not _serves(deployment, slot):
+        if slot in deployment.unplaced or (deployment.no_room and not _serves(deployment, slot)):
             continue
         state = deployment.environments.get(slot.replicas, facts.Environment()).state
         if state == "ready":
@@ -154,6 +168,23 @@ def _coming(deployment: facts.Deployment) -> list[Step]:
 
 def _serves(deployment: facts.Deployment, slot: facts.Slot) -> bool:
     return deployment.serving is not None and slot in deployment.serving.slots()
+
+
+def _resting(deployment: facts.Deployment) -> list[Step]:
+    """Processes to send to sleep when nothing is under way to them, or to wake."""
+    serving = deployment.serving
+    if serving is None or deployment.deleting:
+        return []
+    found: list[Step] = []
+    for slot in serving.slots():
+        replica = deployment.replicas.get(slot)
+        if replica is None or not replica.alive:
+            continue
+        if replica.asleep and not serving.asleep:
+            found.append(Wake(slot))
+        elif serving.asleep and replica.ready and replica.requests == 0:
+            found.append(Sleep(slot))
+    return found
 
 
 def _leaving(deployment: facts.Deployment) -> list[Step]:

@@ -11,7 +11,7 @@ from zaffre.contracts import online_deployment as contract
 from zaffre.contracts import wire
 from zaffre.core import clock, errors
 from zaffre.server import access, db, events, operations
-from zaffre.server.endpoints.online import references, rows, settings, store, traffic
+from zaffre.server.endpoints.online import counting, references, rows, settings, store, traffic
 from zaffre.server.endpoints.online import room as rooms
 
 Operation = dict[str, Any]
@@ -196,6 +196,9 @@ def _accept(
         "all_traffic": all_traffic,
         "reason": "",
         "last_lines": [],
+        "scale": counting.first(
+            wire.from_answer("online-deployment", revision["body"]), before=row, now=clock.now()
+        ),
         **_stamp(caller),
     }
     if row is None:
@@ -214,7 +217,8 @@ def _insert(
     uow: db.UnitOfWork, caller: access.Caller, key: store.DeploymentKey, values: dict[str, Any]
 ) -> None:
     workspace, endpoint, name = key
-    fresh = {
+    fresh: dict[str, Any] = {
+        "notes": {},
         "workspace": workspace,
         "endpoint": endpoint,
         "name": name,

@@ -9,7 +9,10 @@ EnvironmentState = Literal["unknown", "building", "ready", "failed"]
 
 @dataclasses.dataclass(frozen=True)
 class Revision:
-    """A revision as far as processes go. `replicas` names the set of processes that it runs on."""
+    """A revision as far as processes go. `replicas` names the set of processes that it runs on.
+
+    One without instances sleeps: one process is kept, which is down until a request comes.
+    """
 
     id: str
     replicas: str
@@ -17,8 +20,20 @@ class Revision:
     workers: int = 1
     failed: bool = False
 
+    @property
+    def asleep(self) -> bool:
+        """Whether it waits for a request with nothing running."""
+        return self.instances == 0
+
+    @property
+    def present(self) -> int:
+        """The instances that have a place, be it only to sleep in."""
+        return max(self.instances, 1)
+
     def slots(self) -> list["Slot"]:
         """The processes that it wants."""
+        if self.asleep:
+            return [Slot(self.replicas, 0, 0)]
         return [
             Slot(self.replicas, instance, worker)
             for instance in range(self.instances)
@@ -64,6 +79,11 @@ class Replica:
     in_rotation: bool = False
     requests: int | None = None
     drained_for_s: float = 0.0
+    asleep: bool = False
+    devices: tuple[str, ...] = ()
+    # What the machine does not do for it, and why; empty where it does.
+    not_isolated: str = ""
+    not_limited: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +104,8 @@ class Deployment:
     replicas: Mapping[Slot, Replica] = dataclasses.field(default_factory=dict)
     environments: Mapping[str, Environment] = dataclasses.field(default_factory=dict)
     no_room: str = ""
+    # Processes of the serving revision that autoscaling asked for and the machine has no room for, and why.
+    unplaced: Mapping[Slot, str] = dataclasses.field(default_factory=dict)
     drain_s: float = 30.0
     router_known: bool = True
 
@@ -125,6 +147,15 @@ class Deployment:
             for instance in range(revision.instances)
         )
 
+    def notes(self) -> dict[str, str]:
+        """What the processes that live lack: to be kept apart from others, or within their limits."""
+        here = [replica for _, replica in sorted(self.replicas.items()) if replica.alive]
+        found = {
+            "isolation": next((one.not_isolated for one in here if one.not_isolated), ""),
+            "limits": next((one.not_limited for one in here if one.not_limited), ""),
+        }
+        return {kind: note for kind, note in found.items() if note}
+
     def _ready(self, slot: Slot) -> bool:
         replica = self.replicas.get(slot)
-        return replica is not None and replica.ready
+        return replica is not None and (replica.ready or replica.asleep)

@@ -1,17 +1,19 @@
 """Gathers the facts of every deployment: rows of the database, processes of the runner, hosts of the router."""
 
 import dataclasses
+import datetime as dt
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zaffre.contracts import online_deployment as contract
-from zaffre.contracts import wire
-from zaffre.core import errors
+from zaffre.core import clock, errors
 from zaffre.server import db
 from zaffre.server.compute import ports
-from zaffre.server.endpoints.online import facts, preparing, quantities, settings, store
+from zaffre.server.endpoints.online import claims, counting, facts, placing, preparing, quantities, store
 from zaffre.server.endpoints.router import envoy
+
+NO_LIMITS = "no limits are set"
+"""What the runner says of a service that was given none."""
 
 RouterHosts = Mapping[str, Mapping[str, envoy.HostState]]
 
@@ -91,22 +93,26 @@ class Observer:
         return World(services, hosts)
 
     def deployments(self, asked: Asked, world: World) -> dict[store.DeploymentKey, facts.Deployment]:
-        """The facts of every deployment, oldest first, which is also who gets room first."""
+        """The facts of every deployment, oldest first."""
         found: dict[store.DeploymentKey, facts.Deployment] = {}
-        taken: list[quantities.Amount] = []
+        claimed: dict[store.DeploymentKey, placing.Claim] = {}
+        now = clock.now()
         for row in asked.deployments:
-            wanted = asked.revisions[row.wanted]
-            entity: contract.OnlineDeployment = wire.from_answer("online-deployment", wanted.body)
-            needs = quantities.requested(entity).times(wanted.instances)
-            full = quantities.no_room(needs, taken, self._machine)
-            if not full:
-                taken.append(needs)
-            found[row.workspace, row.endpoint, row.name] = self._deployment(row, asked, world, no_room=full)
-        return found
+            key = (row.workspace, row.endpoint, row.name)
+            found[key] = self._deployment(row, asked, world, now)
+            claimed[key] = counting.claim(row, asked.revisions, found[key], now)
+        placed = placing.place(list(claimed.values()), self._machine)
+        return {
+            key: dataclasses.replace(
+                deployment,
+                no_room=claims.no_room(placed[key], claimed[key]),
+                unplaced=claims.unplaced(deployment, placed[key], claimed[key]),
+            )
+            for key, deployment in found.items()
+        }
 
-    def _deployment(self, row: Any, asked: Asked, world: World, *, no_room: str) -> facts.Deployment:
-        wanted = _revision(asked.revisions[row.wanted])
-        serving = _revision(asked.revisions[row.serving]) if row.serving else None
+    def _deployment(self, row: Any, asked: Asked, world: World, now: dt.datetime) -> facts.Deployment:
+        wanted, serving = counting.revisions(row, asked.revisions, now)
         mine = (row.workspace, row.endpoint, row.name)
         sets = {revision.replicas for revision in (wanted, serving) if revision}
         deployment = facts.Deployment(
@@ -115,7 +121,6 @@ class Observer:
             deleting=row.state == "Deleting",
             replicas={},
             environments={set_id: self._preparations.state(set_id) for set_id in sets},
-            no_room=no_room,
             drain_s=self._drain_s,
             router_known=world.hosts is not None,
         )
@@ -152,18 +157,13 @@ class Observer:
             in_rotation=bool(host and host.healthy),
             requests=host.active + (door.active if door else 0) if host else None,
             drained_for_s=drained_for_s,
+            asleep=status.alive and status.state == "asleep",
+            devices=status.devices,
+            not_isolated="" if status.isolated else status.isolation_reason,
+            not_limited=""
+            if status.limits_enforced or status.limits_reason == NO_LIMITS
+            else status.limits_reason,
         )
-
-
-def _revision(row: Any) -> facts.Revision:
-    entity: contract.OnlineDeployment = wire.from_answer("online-deployment", row.body)
-    return facts.Revision(
-        id=row.id,
-        replicas=row.replicas,
-        instances=row.instances,
-        workers=settings.workers(entity),
-        failed=row.state == "Failed",
-    )
 
 
 def orphans(asked: Asked, world: World) -> list[facts.Slot]:

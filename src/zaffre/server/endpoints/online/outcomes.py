@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zaffre.contracts import events as catalogue
-from zaffre.core import errors
+from zaffre.core import clock, errors
 from zaffre.server import access, db, events, operations
 from zaffre.server.endpoints.online import references, service, store
 from zaffre.server.endpoints.online import room as rooms
@@ -115,6 +115,28 @@ def emptied(uow: db.UnitOfWork, key: store.Key) -> None:
     if row.operation:
         operations.end(uow, row.operation, result={"id": f"endpoints/{row.name}"})
     uow.touch(rooms.TOPIC)
+
+
+def scaled(
+    uow: db.UnitOfWork, key: store.DeploymentKey, seen: Any, *, previous: int, count: int, why: str
+) -> bool:
+    """The server decided on another number of instances, unless somebody changed the deployment since it was `seen`."""
+    row = store.get_deployment(uow, key, lock=True)
+    if row is None or (row.serving, row.etag, row.scale) != (seen.serving, seen.etag, seen.scale):
+        return False
+    scale = {"count": count, "previous": previous, "at": clock.isoformat(clock.now()), "why": why}
+    store.update_deployment(uow, key, {"scale": scale})
+    event = catalogue.DeploymentScaled(
+        endpoint=row.endpoint,
+        deployment=row.name,
+        revision=row.serving,
+        previous=previous,
+        count=count,
+        why=why,
+    )
+    events.append(uow, CALLER, event, workspace=row.workspace, subject=_subject(row))
+    uow.touch(rooms.TOPIC)
+    return True
 
 
 def observed(uow: db.UnitOfWork, key: store.DeploymentKey, seen: Any, values: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Amounts of cores and memory as Kubernetes files write them, and whether what is asked for fits the machine. Pure."""
+"""Amounts of cores, memory and GPUs as Kubernetes files write them, and whether what is asked for fits the machine. Pure."""
 
 import dataclasses
 import re
@@ -14,20 +14,39 @@ _FACTORS = {
     "": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
     "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
 }  # fmt: skip
+_MOST_GPUS = 1024
+_TINY = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
 class Amount:
-    """Cores and bytes; 0 where nothing was said."""
+    """Cores, bytes and GPUs; 0 where nothing was said."""
 
     cpu_cores: float = 0.0
     memory_bytes: int = 0
+    gpus: int = 0
 
     def times(self, count: int) -> "Amount":
-        return Amount(self.cpu_cores * count, self.memory_bytes * count)
+        return Amount(self.cpu_cores * count, self.memory_bytes * count, self.gpus * count)
 
     def plus(self, other: "Amount") -> "Amount":
-        return Amount(self.cpu_cores + other.cpu_cores, self.memory_bytes + other.memory_bytes)
+        return Amount(
+            self.cpu_cores + other.cpu_cores, self.memory_bytes + other.memory_bytes, self.gpus + other.gpus
+        )
+
+    def beside(self, own: "Amount") -> "Amount":
+        """What this adds for a deployment that holds `own`: cores and memory of its two revisions are counted once."""
+        return Amount(
+            max(self.cpu_cores - own.cpu_cores, 0.0), max(self.memory_bytes - own.memory_bytes, 0), self.gpus
+        )
+
+
+def total(amounts: Iterable[Amount]) -> Amount:
+    """All of them together."""
+    found = Amount()
+    for amount in amounts:
+        found = found.plus(amount)
+    return found
 
 
 def cpu(text: str) -> float:
@@ -46,10 +65,25 @@ def memory(text: str) -> int:
     return int(float(match[1]) * _FACTORS[match[2]])
 
 
+def gpus(text: str) -> int:
+    """A number of GPUs, which cannot be shared. Raises Invalid."""
+    if not text.strip().isdigit() or int(text) > _MOST_GPUS:
+        raise errors.Invalid(f"{text!r} is not a number of GPUs.", hint="Write a whole number, such as '1'.")
+    return int(text)
+
+
 def requested(deployment: contract.OnlineDeployment) -> Amount:
-    """What one instance is promised; only explicit requests count."""
+    """What one instance is promised; only explicit requests count. A limit of GPUs is a request, as on Kubernetes."""
     resources = getattr(deployment, "resources", None)
-    return _amount(resources.requests if resources else None)
+    if resources is None:
+        return Amount()
+    asked, limit = _amount(resources.requests), _amount(resources.limits)
+    if asked.gpus and limit.gpus and asked.gpus != limit.gpus:
+        raise errors.Invalid(
+            f"resources.requests asks for {asked.gpus} GPUs and resources.limits for {limit.gpus}.",
+            hint="GPUs are not shared: write the same number, or give one of both.",
+        )
+    return dataclasses.replace(asked, gpus=asked.gpus or limit.gpus)
 
 
 def limited(deployment: contract.OnlineDeployment) -> Amount:
@@ -58,12 +92,9 @@ def limited(deployment: contract.OnlineDeployment) -> Amount:
     return _amount(resources.limits if resources else None)
 
 
-def no_room(asked: Amount, others: Iterable[Amount], machine: Amount) -> str:
-    """Why an amount does not fit beside the others, or nothing when it does."""
-    taken = Amount()
-    for other in others:
-        taken = taken.plus(other)
-    if asked.cpu_cores and taken.cpu_cores + asked.cpu_cores > machine.cpu_cores:
+def no_room(asked: Amount, taken: Amount, machine: Amount) -> str:
+    """Why an amount does not fit beside what is taken, or nothing when it does."""
+    if asked.cpu_cores and taken.cpu_cores + asked.cpu_cores > machine.cpu_cores + _TINY:
         return (
             f"It asks for {asked.cpu_cores:g} cores; {taken.cpu_cores:g} of {machine.cpu_cores:g} are taken."
         )
@@ -72,13 +103,19 @@ def no_room(asked: Amount, others: Iterable[Amount], machine: Amount) -> str:
             f"It asks for {_mib(asked.memory_bytes)} of memory; {_mib(taken.memory_bytes)} of "
             f"{_mib(machine.memory_bytes)} are taken."
         )
+    if asked.gpus and taken.gpus + asked.gpus > machine.gpus:
+        return f"It asks for {asked.gpus} GPUs; {taken.gpus} of {machine.gpus} are taken."
     return ""
 
 
 def _amount(given: parts.ResourceSettings | None) -> Amount:
     if given is None:
         return Amount()
-    return Amount(cpu(given.cpu) if given.cpu else 0.0, memory(given.memory) if given.memory else 0)
+    return Amount(
+        cpu(given.cpu) if given.cpu else 0.0,
+        memory(given.memory) if given.memory else 0,
+        gpus(given.gpu) if given.gpu else 0,
+    )
 
 
 def _mib(size: int) -> str:

@@ -6,11 +6,9 @@ running the step again. Called by `workers.endpoints`.
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zaffre.contracts import online_deployment as contract
-from zaffre.contracts import wire
 from zaffre.core import errors
 from zaffre.server import db, operations, secrets
 from zaffre.server.compute import ports
@@ -23,8 +21,9 @@ from zaffre.server.endpoints.online import (
     outcomes,
     preparing,
     quantities,
-    replicas,
     routing,
+    scaler,
+    starting,
     states,
     store,
 )
@@ -41,7 +40,7 @@ Deployments = Mapping[store.DeploymentKey, facts.Deployment]
 
 @dataclasses.dataclass(frozen=True)
 class Means:
-    """What it works with; `limits_of` gives the upper limits that an instance type's name means."""
+    """What it works with; `limits_of` and `gpus_of` give the size that an instance type's name means."""
 
     database: db.Database
     runner: ports.ServiceRunner
@@ -49,6 +48,7 @@ class Means:
     preparations: preparing.Preparations
     box: secrets.Box
     limits_of: Callable[[str], ports.Limits]
+    gpus_of: Callable[[str], int] = lambda _: 0
 
 
 class Reconciler:
@@ -59,6 +59,7 @@ class Reconciler:
         means: Means,
         *,
         machine: quantities.Amount,
+        gpus: Sequence[str] = (),
         drain_s: float,
         start_timeout_s: float,
         domain: str = "",
@@ -68,11 +69,21 @@ class Reconciler:
         self._router = means.router
         self._preparations = means.preparations
         self._box = means.box
-        self._limits_of = means.limits_of
+        whole = dataclasses.replace(machine, gpus=len(gpus))
         self._observer = observing.Observer(
-            means.runner, means.router, means.preparations, drain_s=drain_s, machine=machine
+            means.runner, means.router, means.preparations, drain_s=drain_s, machine=whole
         )
-        self._start_timeout_s = start_timeout_s
+        sizes = starting.Sizes(means.limits_of, means.gpus_of)
+        self._starter = starting.Starter(
+            means.runner, means.preparations, sizes, start_timeout_s=start_timeout_s, gpus=gpus
+        )
+        self._scaler = scaler.Scaler(
+            means.database,
+            means.router,
+            lambda entity: starting.limits(sizes, entity),
+            cores=machine.cpu_cores,
+            memory_bytes=machine.memory_bytes,
+        )
         self._domain = domain
         self._router_trouble = ""
         self._to_sweep = True
@@ -81,8 +92,10 @@ class Reconciler:
     def step(self) -> float:
         """Take one step everywhere; returns after how many seconds the next is due."""
         world = self._observer.world()
-        with self._database.read() as uow:
-            asked = observing.Asked.read(uow, {slot.replicas for slot in world.services})
+        asked = self._read(world)
+        if self._scaler.step(asked, world):
+            asked = self._read(world)
+        self._starter.look(world.services)
         deployments = self._observer.deployments(asked, world)
         for slot in observing.orphans(asked, world):
             self._end_orphan(slot, world.services[slot])
@@ -97,6 +110,10 @@ class Reconciler:
         self._sweep(deployments, world, decided, busy=busy)
         return BUSY_S if busy or any(_is_unsettled(row) for row in asked.endpoints) else IDLE_S
 
+    def _read(self, world: observing.World) -> observing.Asked:
+        with self._database.read() as uow:
+            return observing.Asked.read(uow, {slot.replicas for slot in world.services})
+
     def _act(self, asked: observing.Asked, key: store.DeploymentKey, steps: list[decide.Step]) -> None:
         """Do what touches processes. What cannot be done now is seen and tried again by the next step."""
         for step in steps:
@@ -106,7 +123,11 @@ class Reconciler:
                         row = asked.revisions[set_id]
                         self._preparations.begin(set_id, row.workspace, row.resolved)
                     case decide.Start(slot):
-                        self._start(asked, slot)
+                        self._starter.start(asked, slot)
+                    case decide.Sleep(slot):
+                        self._runner.rest(slot.service_id, asleep=True, drain_s=_STOP_S)
+                    case decide.Wake(slot):
+                        self._runner.rest(slot.service_id, asleep=False)
                     case decide.Stop(slot):
                         self._runner.stop(slot.service_id, drain_s=_STOP_S)
                     case decide.Remove(slot):
@@ -115,27 +136,6 @@ class Reconciler:
                         pass  # the others are written down once the router has taken its part
             except (errors.ZaffreError, OSError) as error:
                 log.warning("%s of %s: %s", type(step).__name__, "/".join(key), error)
-
-    def _start(self, asked: observing.Asked, slot: facts.Slot) -> None:
-        row = asked.revisions[slot.replicas]
-        entity: contract.OnlineDeployment = wire.from_answer("online-deployment", row.body)
-        place = replicas.Place(
-            paths=self._runner.paths(slot.service_id),
-            binds=self._runner.capabilities().binds,
-            start_timeout_s=self._start_timeout_s,
-            limits=self._limits_of(entity.instance_type) if entity.instance_type else ports.Limits(),
-        )
-        prepared = self._preparations.result(slot.replicas)
-        self._runner.start(
-            replicas.spec(
-                slot,
-                entity,
-                prepared,
-                place,
-                workspace=row.workspace,
-                resolved=prepared.resolved or row.resolved,
-            )
-        )
 
     def _end_orphan(self, slot: facts.Slot, status: ports.ServiceStatus) -> None:
         log.warning("ending %s, which belongs to no deployment", slot.service_id)
@@ -241,6 +241,7 @@ def _observed(row: Any, deployment: facts.Deployment) -> dict[str, Any]:
         "state": states.provisioning(deployment),
         "service_state": states.service(deployment),
         "instances_ready": deployment.ready_instances(deployment.serving or deployment.wanted),
+        "notes": deployment.notes(),
     }
     if not deployment.wanted.failed:
         reason, lines = states.reason(deployment)

@@ -8,7 +8,7 @@ from typing import Any
 from zaffre.contracts import online_deployment as contract
 from zaffre.contracts import settings as parts
 from zaffre.server.compute import ports
-from zaffre.server.endpoints.online import facts, materials, quantities, settings
+from zaffre.server.endpoints.online import devices, facts, materials, quantities, settings
 
 _APP = "/var/azureml-app"
 _CONFIG = "scoring.json"
@@ -37,6 +37,8 @@ class Place:
     binds: bool
     start_timeout_s: float
     limits: ports.Limits = dataclasses.field(default_factory=ports.Limits)
+    # The GPUs that it is given; None where the machine has none to give or to hide.
+    devices: tuple[str, ...] | None = None
 
 
 def spec(
@@ -59,7 +61,9 @@ def spec(
         files={_CONFIG: json.dumps(config)},
         read_only_paths=(str(prepared.environment), str(prepared.overlay), *files.read_only),
         binds=files.binds,
-        limits=_limits(deployment, place.limits),
+        limits=limits(deployment, place.limits),
+        limits_shared=f"{slot.replicas}.{slot.instance}" if settings.workers(deployment) > 1 else "",
+        devices=place.devices or (),
         listen=True,
         liveness=_liveness(deployment),
         start_timeout_s=place.start_timeout_s,
@@ -142,14 +146,16 @@ def _process_environment(
     }
     if deployment.zaffre and deployment.zaffre.onnx and deployment.zaffre.onnx.providers:
         defaults["ZAFFRE_ONNX_PROVIDERS"] = ",".join(deployment.zaffre.onnx.providers)
-    cores = _limits(deployment, place.limits).cpu_cores
+    cores = limits(deployment, place.limits).cpu_cores
     if cores:
         defaults["ZAFFRE_CPU_CORES"] = f"{cores:g}"
     ours = {"ZAFFRE_SCORING_CONFIG": str(place.paths.files / _CONFIG)}
-    return {**defaults, **deployment.environment_variables, **ours}
+    seen = {} if place.devices is None else devices.variables(place.devices)
+    return {**defaults, **deployment.environment_variables, **seen, **ours}
 
 
-def _limits(deployment: contract.OnlineDeployment, by_type: ports.Limits) -> ports.Limits:
+def limits(deployment: contract.OnlineDeployment, by_type: ports.Limits) -> ports.Limits:
+    """What one instance may not exceed: as its own file says, or its instance type."""
     own = quantities.limited(deployment)
     return ports.Limits(
         cpu_cores=own.cpu_cores or by_type.cpu_cores, memory_bytes=own.memory_bytes or by_type.memory_bytes

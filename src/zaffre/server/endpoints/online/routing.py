@@ -10,6 +10,8 @@ from zaffre.server.endpoints.online import decide, facts, observing, settings, s
 from zaffre.server.endpoints.router import wanted
 
 PathsOf = Callable[[facts.Slot], ports.ServicePaths]
+_WAKING_MS = 60_000
+
 KeysOf = Callable[[Any], Mapping[str, str]]
 
 
@@ -59,6 +61,8 @@ def _target(
 ) -> wanted.Target:
     entity = _entity(asked, revision.id)
     timeout_ms = settings.requests(entity).request_timeout_ms or 0
+    if revision.asleep:  # the request that wakes it waits for the start as well
+        timeout_ms += _WAKING_MS
     repeat = (entity.zaffre is None or entity.zaffre.retry) and (endpoint.get("zaffre") or {}).get(
         "retry", True
     )

@@ -74,7 +74,11 @@ def deployment_entity(endpoint_row: Any, row: Any, revision: Any) -> deployment_
         reason=row.reason or None,
         last_log_lines=row.last_lines,
         instances_ready=row.instances_ready,
-        instances_total=revision.instances,
+        instances_total=row.scale.get("count", revision.instances),
+        scale_reason=_scaled(row.scale),
+        scaled_at=row.scale.get("at") if row.scale.get("why") else None,
+        isolation_note=row.notes.get("isolation"),
+        limits_note=row.notes.get("limits"),
         model_ids=[f"{model['name']}:{model['version']}" for model in resolved.get("models", ())],
         environment_id=resolved["environment"]["id"],
         environment_note=revision.environment_note,
@@ -85,6 +89,13 @@ def deployment_entity(endpoint_row: Any, row: Any, revision: Any) -> deployment_
         **_stamps(row),
     )
     return entity
+
+
+def _scaled(scale: dict[str, Any]) -> str | None:
+    """The last change that the server made to the number of instances, in one line."""
+    if not scale.get("why"):
+        return None
+    return f"from {scale['previous']} to {scale['count']}: {scale['why']}"
 
 
 def _stamps(row: Any) -> dict[str, Any]:

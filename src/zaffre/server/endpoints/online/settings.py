@@ -106,7 +106,8 @@ def process_digest(body: dict[str, Any], resolved: dict[str, Any]) -> str:
     """Equal for settings that the same processes can serve."""
     kept = {key: value for key, value in body.items() if key not in _WORDS | _ROUTER_AND_NUMBER}
     said = (body.get("zaffre") or {}).items()
-    extension = {key: value for key, value in said if key != "retry" and value not in (None, [], {})}
+    without = ("retry", "autoscale")
+    extension = {key: value for key, value in said if key not in without and value not in (None, [], {})}
     return _digest({"body": {**kept, "zaffre": extension}, "resolved": resolved})
 
 

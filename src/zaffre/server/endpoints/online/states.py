@@ -32,6 +32,8 @@ def service(deployment: facts.Deployment) -> contract.ServiceState:
         return "Unschedulable" if deployment.no_room else "Transitioning"
     if serving is None:
         return "Failed"
+    if serving.asleep and deployment.is_ready(serving):
+        return "Healthy"
     return "Healthy" if deployment.ready_instances(serving) else "Unhealthy"
 
 
@@ -44,7 +46,9 @@ def reason(deployment: facts.Deployment) -> tuple[str, tuple[str, ...]]:
         return "", ()
     for slot in serving.slots():
         replica = deployment.replicas.get(slot)
-        if replica is None or not replica.ready:
+        if slot in deployment.unplaced:
+            return f"Instance {slot.instance} has no room. {deployment.unplaced[slot]}", ()
+        if replica is None or not (replica.ready or replica.asleep):
             environment = deployment.environments.get(slot.replicas, facts.Environment())
             said = (replica.reason if replica else "") or environment.reason or "not ready"
             return f"Instance {slot.instance}: {said}.", replica.last_lines if replica else ()
@@ -63,7 +67,7 @@ def progress(deployment: facts.Deployment) -> tuple[float, str]:
     if environment.state in ("unknown", "building") and not deployment.replicas.keys() & set(wanted.slots()):
         return 0.1, environment.reason or "Preparing the environment and the files."
     ready = deployment.ready_instances(wanted)
-    return 0.5 + 0.4 * ready / max(wanted.instances, 1), f"{ready} of {wanted.instances} instances are ready."
+    return 0.5 + 0.4 * ready / wanted.present, f"{ready} of {wanted.present} instances are ready."
 
 
 def endpoint(

@@ -42,6 +42,8 @@ deployments = sa.Table(
     sa.Column("last_lines", db.Json, nullable=False),
     sa.Column("instances_ready", sa.Integer, nullable=False),
     sa.Column("all_traffic", sa.Boolean, nullable=False),
+    sa.Column("scale", db.Json, nullable=False),
+    sa.Column("notes", db.Json, nullable=False),
     sa.Column("operation", sa.String(32)),
     sa.Column("created_at", db.Moment, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
@@ -49,7 +51,8 @@ deployments = sa.Table(
     sa.Column("modified_by", sa.Text, nullable=False),
 )
 """`wanted` and `serving` are revision ids: the newest accepted change, and the one that the router sends to.
-`all_traffic`: give it all of the endpoint's traffic as soon as it serves."""
+`all_traffic`: give it all of the endpoint's traffic as soon as it serves. `scale`: of an autoscaled one, the `count` of
+instances, since when (`at`) and `why`. `notes`: what its processes lack of isolation and limits."""
 
 revisions = sa.Table(
     "online_revisions",

@@ -242,6 +242,8 @@ def upgrade() -> None:
         sa.Column("last_lines", db.Json, nullable=False),
         sa.Column("instances_ready", sa.Integer(), nullable=False),
         sa.Column("all_traffic", sa.Boolean(), nullable=False),
+        sa.Column("scale", db.Json, nullable=False),
+        sa.Column("notes", db.Json, nullable=False),
         sa.Column("operation", sa.String(length=32), nullable=True),
         sa.Column("created_at", db.Moment(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),

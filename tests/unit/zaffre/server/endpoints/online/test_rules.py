@@ -123,10 +123,10 @@ def test_amounts_as_kubernetes_writes_them():
 def test_only_what_is_asked_for_explicitly_needs_room():
     machine = quantities.Amount(4, 8 << 30)
     asked = quantities.requested(deployment(resources={"requests": {"cpu": "1500m", "memory": "1Gi"}}))
-    assert quantities.no_room(quantities.requested(deployment()), [machine], machine) == ""
-    assert quantities.no_room(asked.times(2), [], machine) == ""
-    assert "4.5 cores; 0 of 4 are taken" in quantities.no_room(asked.times(3), [], machine)
-    assert "9216 MiB" in quantities.no_room(quantities.Amount(0, 9 << 30), [], machine)
+    assert quantities.no_room(quantities.requested(deployment()), machine, machine) == ""
+    assert quantities.no_room(asked.times(2), quantities.Amount(), machine) == ""
+    assert "4.5 cores; 0 of 4 are taken" in quantities.no_room(asked.times(3), quantities.Amount(), machine)
+    assert "9216 MiB" in quantities.no_room(quantities.Amount(0, 9 << 30), quantities.Amount(), machine)
 
 
 # --- no code ---

@@ -1,0 +1,1 @@
+"""How many instances a deployment should have: what is asked for, what was measured, what follows. Pure; `scaler` acts."""
