@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import fastapi
 from fastapi import responses
 
-from zaffre.server.api import auth, context, gate, problems
+from zaffre.server.api import auth, context, direct, gate, problems
 
 PREFIX = "/api/v1"
 
@@ -22,6 +22,8 @@ def build(parts: context.Context, routers: Sequence[fastapi.APIRouter], *, versi
     )
     app.state.context = parts
     problems.install(app)
+    # What is added last is asked first.
+    app.add_middleware(direct.Direct, parts=parts, routers=routers, prefix=PREFIX)
     app.add_middleware(gate.Gate, is_known=auth.is_known)
     app.add_api_route(
         "/healthz", _healthy, methods=["GET"], tags=["server"], summary="Whether the server answers"

@@ -38,7 +38,17 @@ async def is_known(request: fastapi.Request) -> bool:
 
 async def caller(request: fastapi.Request, parts: context.Deps) -> callers.Caller:
     """Whoever makes this request. Raises Unauthenticated without a valid token."""
-    known = await _owner(request, parts)
+    return _named(request, await _owner(request, parts))
+
+
+def seen(request: fastapi.Request, parts: context.Context) -> callers.Caller | None:
+    """The same without asking the database: None unless the token was seen a moment ago."""
+    token = _token(request)
+    known = parts.authenticator.known(token) if token else None
+    return None if known is None else _named(request, known)
+
+
+def _named(request: fastapi.Request, known: callers.Caller) -> callers.Caller:
     reason = urllib.parse.unquote(request.headers.get("x-zaffre-reason", ""))
     if len(reason) > REASON_LIMIT:
         raise errors.Invalid(f"The reason is longer than {REASON_LIMIT} characters.")
@@ -47,14 +57,18 @@ async def caller(request: fastapi.Request, parts: context.Deps) -> callers.Calle
     return callers.Caller(known.name, known.grants, known.token_id, reason, request_id(request))
 
 
-async def _owner(request: fastapi.Request, parts: context.Context) -> callers.Caller:
+def _token(request: fastapi.Request) -> str:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not text.strip():
+    return text.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _owner(request: fastapi.Request, parts: context.Context) -> callers.Caller:
+    token = _token(request)
+    if not token:
         raise errors.Unauthenticated(
             "This request carries no token.",
             hint="Send `Authorization: Bearer <token>`; `zaffre token show` prints yours.",
         )
-    token = text.strip()
     known = parts.authenticator.known(token)
     if known is None:
         known = await concurrency.run_in_threadpool(parts.authenticator.look_up, token)

@@ -1,6 +1,5 @@
 """Routes of environments."""
 
-import fastapi
 import pydantic
 from fastapi import responses
 
@@ -8,8 +7,8 @@ from zaffre.core import errors, names
 from zaffre.server.api import auth, context, versions
 from zaffre.server.registry.environments import service
 
-router = fastapi.APIRouter(tags=["environments"])
-face = versions.Face(kind="environments", shelf=service.shelf, document=service.document)
+face = versions.Face(service.NOUN, service.register, service.document)
+router = face.router()
 
 
 class CloneBody(pydantic.BaseModel):
@@ -19,33 +18,6 @@ class CloneBody(pydantic.BaseModel):
 
     source: str
     version: str | None = None
-
-
-@router.post("/workspaces/{workspace}/environments/{name}/versions", status_code=201)
-def create(
-    workspace: str, name: str, body: context.Body, caller: auth.CallerDep, parts: context.Deps
-) -> responses.JSONResponse:
-    """Register a version; without one in the body it gets the next number."""
-    environment = versions.entity("environment", body, name)
-    with parts.database.write() as uow:
-        version, new = service.register(uow, caller, workspace, environment)
-    return face.answer(version, status=201 if new else 200)
-
-
-@router.put("/workspaces/{workspace}/environments/{name}/versions/{version}")
-def put(
-    workspace: str,
-    name: str,
-    version: str,
-    body: context.Body,
-    caller: auth.CallerDep,
-    parts: context.Deps,
-) -> responses.JSONResponse:
-    """Register this version, or find that it is there with equal content."""
-    environment = versions.entity("environment", body, name, version)
-    with parts.database.write() as uow:
-        found, new = service.register(uow, caller, workspace, environment)
-    return face.answer(found, status=201 if new else 200)
 
 
 @router.post("/workspaces/{workspace}/environments/{name}/clone", status_code=201)
@@ -78,6 +50,3 @@ def lock(
             f"Environment {name}:{version} has no lock yet.", hint="It is made when it is first built."
         )
     return responses.Response(text, media_type="application/json")
-
-
-versions.share_routes(router, face)

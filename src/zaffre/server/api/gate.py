@@ -43,7 +43,7 @@ class Gate:
         request = fastapi.Request(scope, receive)
         try:
             _check_address(scope)
-            passed = receive if _is_stream(scope) else _replay(await self._body(request), receive)
+            passed = receive if _is_stream(scope) else replay(await self._body(request), receive)
             await self._app(scope, passed, send)
         except errors.ZaffreError as error:
             await problems.answer(request, error)(scope, receive, send)
@@ -146,7 +146,7 @@ def _is_stream(scope: types.Scope) -> bool:
     return scope["method"] == "PUT" and _STREAMED.fullmatch(scope["path"]) is not None
 
 
-def _replay(body: bytes, receive: types.Receive) -> types.Receive:
+def replay(body: bytes, receive: types.Receive) -> types.Receive:
     """The body once more, then whatever the client does next."""
     told = False
 

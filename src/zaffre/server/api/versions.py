@@ -1,4 +1,4 @@
-"""The routes that models, data and environments share: find, read, change, archive, delete, aliases, users."""
+"""The routes of a noun of the registry: register, find, read, change, archive, delete, aliases, users."""
 
 import dataclasses
 import datetime as dt
@@ -11,10 +11,15 @@ from fastapi import responses
 
 from zaffre.contracts import wire
 from zaffre.core import errors
-from zaffre.server.api import auth, context
+from zaffre.server import db
+from zaffre.server.access import callers
+from zaffre.server.api import context, transactions
 from zaffre.server.registry.versioning import aliases, changes, nouns, service, uses
 
 Json = responses.JSONResponse
+UoW = db.UnitOfWork
+Caller = callers.Caller
+Parts = context.Context
 IfMatch = Annotated[str | None, fastapi.Header()]
 
 
@@ -64,171 +69,185 @@ class AliasBody(pydantic.BaseModel):
     version: str
 
 
+Asked = Annotated[ListQuery, fastapi.Query()]
+
+
 @dataclasses.dataclass(frozen=True)
 class Face:
-    """What the routes of one noun need: its shelf in a workspace, and how a version is shown."""
+    """What the routes of one noun need: the noun, how one is registered (for which some read its files), how a version
+    is shown."""
 
-    kind: str
-    shelf: Callable[[str], nouns.Shelf]
+    noun: nouns.Noun
+    register: Callable[..., tuple[nouns.Version, bool]]
     document: Callable[..., dict[str, Any]]
+    reads_files: bool = False
+
+    def shelf(self, workspace: str) -> nouns.Shelf:
+        """Where versions of a workspace are looked for."""
+        return nouns.Shelf(self.noun, workspace)
 
     def answer(self, version: nouns.Version, *, status: int = 200, used_by: list[str] | None = None) -> Json:
         """A version as a response, with its ETag."""
         return Json(self.document(version, used_by=used_by), status, {"etag": version.etag})
 
+    def router(self) -> fastapi.APIRouter:
+        """The routes that every noun of the registry has."""
+        router = fastapi.APIRouter(tags=[self.noun.kind])
+        for add in (_registering_routes, _reading_routes, _changing_routes, _deleting_routes, _alias_routes):
+            add(router, self)
+        return router
 
-def entity(kind: str, body: dict[str, Any], name: str, version: str | None = None) -> Any:
+
+def _registering_routes(router: fastapi.APIRouter, face: Face) -> None:
+    place = f"/workspaces/{{workspace}}/{face.noun.kind}/{{name}}/versions"
+
+    def enter(uow: UoW, caller: Caller, parts: Parts, workspace: str, entity: Any) -> Json:
+        room = {"room": parts.blobs} if face.reads_files else {}
+        version, new = face.register(uow, caller, workspace, entity, **room)
+        return face.answer(version, status=201 if new else 200)
+
+    @router.post(place, status_code=201)
+    @transactions.writing
+    def create(uow: UoW, caller: Caller, parts: Parts, workspace: str, name: str, body: context.Body) -> Json:
+        """Register a version; without one in the body it gets the next number."""
+        return enter(uow, caller, parts, workspace, _entity(face.noun.word, body, name=name))
+
+    @router.put(place + "/{version}")
+    @transactions.writing
+    def put(
+        uow: UoW, caller: Caller, parts: Parts, workspace: str, name: str, version: str, body: context.Body
+    ) -> Json:
+        """Register this version, or find that it is there with equal content."""
+        entity = _entity(face.noun.word, body, name=name, version=version)
+        return enter(uow, caller, parts, workspace, entity)
+
+
+def _entity(kind: str, body: dict[str, Any], **address: str) -> Any:
     """The entity in a request's body, with the name (and version) that its address says. Raises Invalid."""
-    for key, said in (("name", name), ("version", version)):
-        if said is not None and str(body.get(key) or said) != said:
+    for key, said in address.items():
+        if str(body.get(key) or said) != said:
             raise errors.Invalid(f"The address says {key} {said!r}, the body {body[key]!r}.")
-    given = {**body, "name": name}
-    return wire.from_wire(kind, given if version is None else {**given, "version": version})
-
-
-def share_routes(router: fastapi.APIRouter, face: Face) -> None:
-    """Give a noun's router the routes that all nouns have."""
-    _reading_routes(router, face)
-    _changing_routes(router, face)
-    _alias_routes(router, face)
+    return wire.from_wire(kind, {**body, **address})
 
 
 def _reading_routes(router: fastapi.APIRouter, face: Face) -> None:
-    place = f"/workspaces/{{workspace}}/{face.kind}"
+    place = f"/workspaces/{{workspace}}/{face.noun.kind}"
+
+    def page(uow: UoW, caller: Caller, workspace: str, query: nouns.Query) -> Json:
+        found, following = service.search(uow, caller, face.shelf(workspace), query)
+        return Json({"items": [face.document(version) for version in found], "next": following})
+
+    def one(
+        uow: UoW, caller: Caller, workspace: str, name: str, version: str
+    ) -> tuple[nouns.Version, list[str]]:
+        found = service.get(uow, caller, face.shelf(workspace), name, version)
+        return found, uses.users_by_version(uow, [found.id]).get(found.id, [])
 
     @router.get(place)
-    def search(
-        workspace: str,
-        caller: auth.CallerDep,
-        parts: context.Deps,
-        query: Annotated[ListQuery, fastapi.Query()],
-    ) -> Json:
+    @transactions.reading
+    def search(uow: UoW, caller: Caller, _: Parts, workspace: str, query: Asked) -> Json:
         """Versions that match, newest first; without any filter the newest version of each name."""
-        return _page(parts, caller, face, workspace, query.query())
+        return page(uow, caller, workspace, query.query())
 
     @router.get(place + "/{name}/versions")
-    def versions(
-        workspace: str,
-        name: str,
-        caller: auth.CallerDep,
-        parts: context.Deps,
-        query: Annotated[ListQuery, fastapi.Query()],
-    ) -> Json:
+    @transactions.reading
+    def versions(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, query: Asked) -> Json:
         """Versions of one name, newest first."""
-        return _page(parts, caller, face, workspace, query.query(name))
+        return page(uow, caller, workspace, query.query(name))
 
     @router.get(place + "/{name}/versions/{version}")
-    def show(workspace: str, name: str, version: str, caller: auth.CallerDep, parts: context.Deps) -> Json:
+    @transactions.reading
+    def show(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, version: str) -> Json:
         """One version, by its number, or by `@latest` or `@alias`."""
-        with parts.database.read() as uow:
-            found = service.get(uow, caller, face.shelf(workspace), name, version)
-            users = uses.users_by_version(uow, [found.id]).get(found.id, [])
+        found, users = one(uow, caller, workspace, name, version)
         return face.answer(found, used_by=users)
 
     @router.get(place + "/{name}/versions/{version}/users")
-    def users(workspace: str, name: str, version: str, caller: auth.CallerDep, parts: context.Deps) -> Json:
+    @transactions.reading
+    def users(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, version: str) -> Json:
         """Who uses a version: where is it deployed?"""
-        with parts.database.read() as uow:
-            found = service.get(uow, caller, face.shelf(workspace), name, version)
-            named = uses.users_by_version(uow, [found.id]).get(found.id, [])
-        return Json({"items": named, "next": None})
+        return Json({"items": one(uow, caller, workspace, name, version)[1], "next": None})
 
 
 def _changing_routes(router: fastapi.APIRouter, face: Face) -> None:
-    place = f"/workspaces/{{workspace}}/{face.kind}/{{name}}"
+    place = f"/workspaces/{{workspace}}/{face.noun.kind}/{{name}}"
 
     @router.patch(place + "/versions/{version}")
+    @transactions.writing
     def update(
+        uow: UoW,
+        caller: Caller,
+        _: Parts,
         workspace: str,
         name: str,
         version: str,
         body: context.Body,
-        caller: auth.CallerDep,
-        parts: context.Deps,
         if_match: IfMatch = None,
     ) -> Json:
         """Change tags (as a whole), properties (more of them), description, stage, or archived."""
         shelf = face.shelf(workspace)
-        with parts.database.write() as uow:
-            found = changes.update(uow, caller, shelf, name, version=version, changes=body, if_match=if_match)
+        found = changes.update(uow, caller, shelf, name, version=version, changes=body, if_match=if_match)
         return face.answer(found)
 
     @router.patch(place, status_code=204)
-    def archive(
-        workspace: str, name: str, body: ArchivedBody, caller: auth.CallerDep, parts: context.Deps
-    ) -> None:
+    @transactions.writing
+    def archive(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, body: ArchivedBody) -> None:
         """Archive or restore all versions of a name."""
-        with parts.database.write() as uow:
-            changes.archive(uow, caller, face.shelf(workspace), name, archived=body.archived)
+        changes.archive(uow, caller, face.shelf(workspace), name, archived=body.archived)
 
-    if face.kind == "data":
-        return  # what models were made from is archived, never deleted
+
+def _deleting_routes(router: fastapi.APIRouter, face: Face) -> None:
+    place = f"/workspaces/{{workspace}}/{face.noun.kind}/{{name}}"
 
     @router.delete(place + "/versions/{version}", status_code=204)
-    def delete(workspace: str, name: str, version: str, caller: auth.CallerDep, parts: context.Deps) -> None:
+    @transactions.writing
+    def delete(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, version: str) -> None:
         """Delete a version that nothing uses."""
-        with parts.database.write() as uow:
-            service.delete(uow, caller, face.shelf(workspace), name, version)
+        service.delete(uow, caller, face.shelf(workspace), name, version)
 
     @router.delete(place, status_code=204)
-    def delete_all(workspace: str, name: str, caller: auth.CallerDep, parts: context.Deps) -> None:
+    @transactions.writing
+    def delete_all(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str) -> None:
         """Delete all versions of a name, if nothing uses any of them."""
-        with parts.database.write() as uow:
-            service.delete(uow, caller, face.shelf(workspace), name, None)
+        service.delete(uow, caller, face.shelf(workspace), name, None)
 
 
 def _alias_routes(router: fastapi.APIRouter, face: Face) -> None:
-    place = f"/workspaces/{{workspace}}/{face.kind}/{{name}}/aliases"
+    place = f"/workspaces/{{workspace}}/{face.noun.kind}/{{name}}/aliases"
 
     @router.get(place)
-    def list_aliases(workspace: str, name: str, caller: auth.CallerDep, parts: context.Deps) -> Json:
+    @transactions.reading
+    def list_aliases(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str) -> Json:
         """The aliases of a name and where they point."""
-        with parts.database.read() as uow:
-            items = aliases.list_all(uow, caller, face.shelf(workspace), name)
-        return Json({"items": items, "next": None})
+        return Json({"items": aliases.list_all(uow, caller, face.shelf(workspace), name), "next": None})
 
     @router.get(place + "/{alias}")
-    def show_alias(
-        workspace: str, name: str, alias: str, caller: auth.CallerDep, parts: context.Deps
-    ) -> Json:
+    @transactions.reading
+    def show_alias(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, alias: str) -> Json:
         """The version that an alias points at."""
-        with parts.database.read() as uow:
-            found = service.get(uow, caller, face.shelf(workspace), name, f"@{alias}")
+        found = service.get(uow, caller, face.shelf(workspace), name, f"@{alias}")
         return Json({"alias": alias, "version": found.version})
 
     @router.put(place + "/{alias}")
+    @transactions.writing
     def move_alias(
-        workspace: str, name: str, alias: str, body: AliasBody, caller: auth.CallerDep, parts: context.Deps
+        uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, alias: str, body: AliasBody
     ) -> Json:
         """Point an alias at a version."""
-        shelf = face.shelf(workspace)
-        with parts.database.write() as uow:
-            return Json(aliases.move(uow, caller, shelf, name, alias, version=body.version))
+        return Json(aliases.move(uow, caller, face.shelf(workspace), name, alias, version=body.version))
 
     @router.delete(place + "/{alias}", status_code=204)
-    def remove_alias(
-        workspace: str, name: str, alias: str, caller: auth.CallerDep, parts: context.Deps
-    ) -> None:
+    @transactions.writing
+    def remove_alias(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, alias: str) -> None:
         """End an alias; its history stays."""
-        with parts.database.write() as uow:
-            aliases.remove(uow, caller, face.shelf(workspace), name, alias)
+        aliases.remove(uow, caller, face.shelf(workspace), name, alias)
 
     @router.get(place + "/{alias}/history")
-    def alias_history(
-        workspace: str, name: str, alias: str, caller: auth.CallerDep, parts: context.Deps
-    ) -> Json:
+    @transactions.reading
+    def alias_history(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, alias: str) -> Json:
         """Where an alias pointed, newest first."""
-        with parts.database.read() as uow:
-            items = aliases.history(uow, caller, face.shelf(workspace), name, alias)
+        items = aliases.history(uow, caller, face.shelf(workspace), name, alias)
         return Json({"items": items, "next": None})
-
-
-def _page(
-    parts: context.Context, caller: auth.CallerDep, face: Face, workspace: str, query: nouns.Query
-) -> Json:
-    with parts.database.read() as uow:
-        found, following = service.search(uow, caller, face.shelf(workspace), query)
-    return Json({"items": [face.document(version) for version in found], "next": following})
 
 
 def _tag(text: str) -> tuple[str, str]:

@@ -151,9 +151,9 @@ def lock_files(uow: db.UnitOfWork, workspace: str, digest: str, below: str) -> l
     """A tree's files, all or the one file or folder `below`, with the tree safe from collection until the end."""
     at = {"workspace": workspace, "tree": digest}
     if not below:
-        return list(uow.connection.execute(_FILES_AT, at))
+        return list(uow.ahead.execute(_FILES_AT, at))
     bounds = {"below": below, "first": below + "/", "last": below + "0"}
-    return list(uow.connection.execute(_FILES_BELOW, {**at, **bounds}))
+    return list(uow.ahead.execute(_FILES_BELOW, {**at, **bounds}))
 
 
 def files(uow: db.UnitOfWork, tree_id: int) -> list[sa.Row[Any]]:
@@ -162,15 +162,11 @@ def files(uow: db.UnitOfWork, tree_id: int) -> list[sa.Row[Any]]:
     return list(uow.connection.execute(query))
 
 
-_HOLD = {
-    name: insert(holds).on_conflict_do_nothing()
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
+_HOLD = db.Insert(holds, known_stay=True)
 
 
 def hold(uow: db.UnitOfWork, tree_id: int, holder: str) -> None:
-    # Built once: this runs for every registration.
-    uow.connection.execute(_HOLD[uow.connection.dialect.name], {"tree_id": tree_id, "holder": holder})
+    uow.later(_HOLD, {"tree_id": tree_id, "holder": holder})
 
 
 def release(uow: db.UnitOfWork, workspace: str, holder: str) -> None:

@@ -4,7 +4,6 @@ import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from zaffre.server import db
 
@@ -25,15 +24,12 @@ audit = sa.Table(
 )
 
 
-_INSERT = {
-    name: insert(audit).on_conflict_do_nothing()
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
+_INSERT = db.Insert(audit, known_stay=True)
 
 
 def insert(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
     """Write lines; one that is there already (the event was told twice) stays."""
-    uow.connection.execute(_INSERT[uow.connection.dialect.name], rows)
+    _INSERT.run(uow.connection, rows)
 
 
 def search(

@@ -2,7 +2,8 @@
 `metadata`; nothing else of the server touches SQLAlchemy."""
 
 from zaffre.server.db.columns import Json, Moment, metadata
-from zaffre.server.db.engine import Database
+from zaffre.server.db.engine import Database, Outcome
+from zaffre.server.db.inserting import Insert
 from zaffre.server.db.unit import UnitOfWork
 
-__all__ = ["Database", "Json", "Moment", "UnitOfWork", "metadata"]
+__all__ = ["Database", "Insert", "Json", "Moment", "Outcome", "UnitOfWork", "metadata"]

@@ -6,14 +6,15 @@ transactions; rows that count versions are locked by those who count.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import psycopg
 import sqlalchemy as sa
@@ -21,8 +22,18 @@ import sqlalchemy as sa
 from zaffre.core import errors
 from zaffre.server.db import unit
 
+T = TypeVar("T")
+
 _FULL = ("disk is full", "no space left", "disk quota")
 """What SQLite and PostgreSQL say then."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What a piece of work gave, or the error that it ended with."""
+
+    value: T | None = None
+    error: Exception | None = None
 
 
 class Database:
@@ -65,9 +76,34 @@ class Database:
                 if self.is_sqlite:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield work
+                work.flush()
         for topic in work.topics:
             for listener in self._listeners.get(topic, ()):
                 listener()
+
+    def together(self, pieces: Sequence[Callable[[unit.UnitOfWork], T]]) -> list[Outcome[T]]:
+        """Do pieces of work in one transaction, which costs one commit; each has its own outcome.
+
+        When any of them fails, nothing of that transaction is kept and each is done in one of its own: no piece
+        sees or undoes what another did. A piece may therefore run twice, and must do nothing beside its unit of work.
+        """
+        if len(pieces) > 1:
+            tried = _try(lambda: self._all(pieces))
+            if tried.error is None:
+                return [Outcome(value) for value in tried.value or ()]
+        return [_try(lambda piece=piece: self._all([piece])[0]) for piece in pieces]  # type: ignore[misc]
+
+    def look(self, piece: Callable[[unit.UnitOfWork], T]) -> Outcome[T]:
+        """What a piece of work finds, in a `read` of its own."""
+        return _try(lambda: self._found(piece))
+
+    def _found(self, piece: Callable[[unit.UnitOfWork], T]) -> T:
+        with self.read() as uow:
+            return piece(uow)
+
+    def _all(self, pieces: Sequence[Callable[[unit.UnitOfWork], T]]) -> list[T]:
+        with self.write() as uow:
+            return [piece(uow) for piece in pieces]
 
     def listen(self, topic: str, listener: Callable[[], None]) -> None:
         """Call `listener` after every commit that touched `topic`. It must be quick and must not fail."""
@@ -123,6 +159,13 @@ class Database:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+def _try(work: Callable[[], T]) -> Outcome[T]:
+    try:
+        return Outcome(value=work())
+    except Exception as error:  # noqa: BLE001 # whoever asked for the work is told, in his own thread
+        return Outcome(error=error)
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:

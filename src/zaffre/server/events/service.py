@@ -74,7 +74,7 @@ def _deliver_all(uow: db.UnitOfWork, rows: Sequence[Any], name: str, subscriber:
     if not rows:
         return
     try:
-        with uow.connection.begin_nested():
+        with uow.savepoint():
             subscriber(uow, [envelope(row) for row in rows])
     except Exception:  # noqa: BLE001 # `_deliver` finds out which event it was, and remembers it
         for row in rows:
@@ -83,7 +83,7 @@ def _deliver_all(uow: db.UnitOfWork, rows: Sequence[Any], name: str, subscriber:
 
 def _deliver(uow: db.UnitOfWork, row: Any, name: str, subscriber: Subscriber, *, attempts: int) -> None:
     try:
-        with uow.connection.begin_nested():
+        with uow.savepoint():
             subscriber(uow, [envelope(row)])
     except Exception as error:  # whatever one subscriber does, the others are told
         log.exception("subscriber %s failed on event %s", name, row.id)

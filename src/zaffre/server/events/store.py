@@ -38,11 +38,11 @@ retries = sa.Table(
 )
 
 
-_INSERT = events.insert()
+_INSERT = db.Insert(events)
 
 
 def insert(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
-    uow.connection.execute(_INSERT, {**row, "pending": True})
+    uow.later(_INSERT, {**row, "pending": True})
 
 
 def claim_pending(uow: db.UnitOfWork, limit: int) -> list[sa.Row[Any]]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from zaffre.server import db
 
@@ -32,22 +31,18 @@ def get_nodes(uow: db.UnitOfWork, workspace: str, ids: list[str]) -> list[sa.Row
 
 
 # Built once: these run for every batch of events.
-_INSERT_NODE = nodes.insert()
+_INSERT_NODE = db.Insert(nodes)
 _UPDATE_NODE = (
     nodes.update()
     .where((nodes.c.workspace == sa.bindparam("in_workspace")) & (nodes.c.id == sa.bindparam("node")))
     .values(facts=sa.bindparam("new_facts"))
 )
-_INSERT_EDGE = {
-    name: insert(edges).on_conflict_do_nothing()
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
+_INSERT_EDGE = db.Insert(edges, known_stay=True)
 
 
 def insert_nodes(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
     """Write things that are not known yet."""
-    if rows:
-        uow.connection.execute(_INSERT_NODE, rows)
+    _INSERT_NODE.run(uow.connection, rows)
 
 
 def update_nodes(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
@@ -61,8 +56,7 @@ def update_nodes(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
 
 def save_edges(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
     """Write relations; those that are known stay."""
-    if rows:
-        uow.connection.execute(_INSERT_EDGE[uow.connection.dialect.name], rows)
+    _INSERT_EDGE.run(uow.connection, rows)
 
 
 def edges_from(uow: db.UnitOfWork, workspace: str, ids: list[str]) -> list[sa.Row[Any]]:

@@ -20,6 +20,7 @@ NOUN = nouns.Noun(
     archived=catalogue.DataArchived,
     restored=catalogue.DataRestored,
     deleted=catalogue.DataDeleted,
+    kept="it says what models were made from",
 )
 
 
@@ -67,14 +68,6 @@ def get(
 def document(version: nouns.Version, *, used_by: list[str] | None = None) -> dict[str, Any]:
     """The REST body of a version."""
     return documents.document(version)
-
-
-def refuse_deletion(name: str) -> None:
-    """Data assets stay. Raises Unsupported."""
-    raise errors.Unsupported(
-        f"Data asset {name} cannot be deleted: it says what models were made from.",
-        hint=f"Archive it instead: `zaffre data archive -n {name}`.",
-    )
 
 
 def _demand(data: contract.Data, found: content.Content) -> None:

@@ -11,7 +11,8 @@ from zaffre.core import names
 
 @dataclasses.dataclass(frozen=True)
 class Noun:
-    """One kind of asset. `kind` is the word in addresses and permissions, `word` the one in sentences."""
+    """One kind of asset. `kind` is the word in addresses and permissions, `word` the one in sentences, `kept` why
+    versions are archived only, if they are never deleted."""
 
     kind: str
     word: str
@@ -20,6 +21,7 @@ class Noun:
     archived: Callable[..., catalogue.Event]
     restored: Callable[..., catalogue.Event]
     deleted: Callable[..., catalogue.Event]
+    kept: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,6 +72,11 @@ def delete(
 ) -> None:
     """Delete a version, or without one all versions of a name. Raises InUse naming who uses them."""
     callers.require(caller, f"{shelf.kind}/delete", shelf.resource(name))
+    if shelf.noun.kept:
+        raise errors.Unsupported(
+            f"{shelf.word.capitalize()} {name} cannot be deleted: {shelf.noun.kept}.",
+            hint=f"Archive it instead: `zaffre {shelf.word} archive -n {name}`.",
+        )
     asset = locked(uow, shelf, name)
     doomed = store.all_versions(uow, asset.id) if version is None else [find(uow, shelf, name, version)]
     for row in doomed:

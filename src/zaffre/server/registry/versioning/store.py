@@ -144,7 +144,7 @@ def _on_both(build: Callable[[Callable[[sa.Table], Any]], Any]) -> dict[str, Any
 
 
 def _for(uow: db.UnitOfWork, statements: dict[str, Any]) -> Any:
-    return statements[uow.connection.dialect.name]
+    return statements[uow.ahead.dialect.name]
 
 
 def _counting(insert: Any, *, given: bool) -> Any:
@@ -169,8 +169,8 @@ _COUNT_UP = _on_both(lambda insert: _counting(insert, given=False))
 _TAKE_GIVEN = _on_both(lambda insert: _counting(insert, given=True))
 _ENSURE = _on_both(lambda insert: insert(assets).on_conflict_do_nothing())
 _USE = _on_both(lambda insert: insert(uses).on_conflict_do_nothing())
-_INSERT_VERSION = versions.insert()
-_INSERT_TAGS = tags.insert()
+_INSERT_VERSION = db.Insert(versions)
+_INSERT_TAGS = db.Insert(tags)
 
 
 def ensure_asset(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> None:
@@ -198,7 +198,7 @@ def count_up(uow: db.UnitOfWork, workspace: str, kind: str, name: str, *, versio
         "latest_id": fresh, "latest_version": version or "1",
     }  # fmt: skip
     statement = _for(uow, _COUNT_UP if version is None else _TAKE_GIVEN)
-    return uow.connection.execute(statement, row).one()
+    return uow.ahead.execute(statement, row).one()
 
 
 def number_of(version: str | None) -> int:
@@ -239,14 +239,13 @@ def settle_newest(uow: db.UnitOfWork, asset_id: int) -> None:
 
 
 def insert_version(uow: db.UnitOfWork, row: dict[str, Any], terms: Iterable[int]) -> None:
-    uow.connection.execute(_INSERT_VERSION, row)
+    uow.later(_INSERT_VERSION, row)
     add_terms(uow, row["id"], terms)
 
 
 def add_terms(uow: db.UnitOfWork, version_id: int, terms: Iterable[int]) -> None:
-    rows = [{"term": each, "version_id": version_id} for each in set(terms)]
-    if rows:
-        uow.connection.execute(_INSERT_TAGS, rows)
+    for each in set(terms):
+        uow.later(_INSERT_TAGS, {"term": each, "version_id": version_id})
 
 
 def drop_terms(uow: db.UnitOfWork, version_id: int, terms: Iterable[int]) -> None:

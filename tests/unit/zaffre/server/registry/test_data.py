@@ -3,6 +3,7 @@ import pytest
 from zaffre.contracts import data
 from zaffre.core import errors
 from zaffre.server.registry.data import service
+from zaffre.server.registry.versioning import service as versioning
 
 
 def register(database, caller, **fields):
@@ -40,9 +41,11 @@ def test_each_kind_refuses_what_it_is_not(database, ann, paths, kind, path, said
         register(database, ann, type=kind, path=paths[path])
 
 
-def test_data_cannot_be_deleted(database):
-    with pytest.raises(errors.Unsupported, match="cannot be deleted"):
-        service.refuse_deletion("rides")
+@pytest.mark.parametrize("version", ["1", None])
+def test_data_cannot_be_deleted(database, ann, paths, version):
+    register(database, ann, type="uri_file", path=paths["file"])
+    with database.write() as uow, pytest.raises(errors.Unsupported, match="cannot be deleted: it says what"):
+        versioning.delete(uow, ann, service.shelf("default"), "rides", version)
 
 
 def test_models_and_data_of_one_name_are_apart(database, ann, paths, enter):
