@@ -46,6 +46,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 104_857_600
     log_level: str = "INFO"
     health_path: str = "/"
+    counts_file: Optional[str] = None
 
 
 def load(environ: MutableMapping[str, str]) -> Config:

@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import List, Optional, Protocol
 
-from zaffre_runtime.scoring import answers, config, errors, exchange, logs, patience
+from zaffre_runtime.scoring import answers, config, errors, exchange, logs, meter, patience
 
 TURN = 64  # requests taken from the queue at once
 
@@ -41,6 +41,7 @@ class DataPlane:
     def __init__(self, scorer: Scorer, settings: config.Config) -> None:
         self.running: Optional[Call] = None
         self.patience = patience.Patience(settings)
+        self.meter = meter.Meter(settings.counts_file)
         self._scorer = scorer
         self._max_waiting = settings.max_waiting
         self._managed = settings.managed
@@ -111,6 +112,7 @@ class DataPlane:
         for one, answer in zip(batch, found):
             own = answer.status == 200 or not self._managed
             one.answer(answer if own else answers.seen_from_outside(answer))
+        self.meter.called(call, self._waiting.qsize())
 
     @staticmethod
     def _failure(error: Exception, asked: exchange.Exchange, *, call: Call) -> answers.Answer:

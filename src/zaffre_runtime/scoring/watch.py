@@ -70,6 +70,7 @@ class Watch(threading.Thread):
                 faulthandler.cancel_dump_traceback_later()
                 return self._plane.stop()
             pause = self._look()
+            self._plane.meter.write()
 
     def _signalled(self, numbers: bytes) -> None:
         if self._drain_until or not {signal.SIGTERM, signal.SIGINT} & set(numbers):

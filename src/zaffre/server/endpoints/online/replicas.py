@@ -12,6 +12,8 @@ from zaffre.server.endpoints.online import devices, facts, materials, quantities
 
 _APP = "/var/azureml-app"
 _CONFIG = "scoring.json"
+COUNTS = "counts"
+"""The file of a replica's folder that it counts in."""
 _BATCH = 64
 
 
@@ -130,6 +132,7 @@ def _config(
         "managed": True,
         "max_batch": (extension.max_batch if extension else None) or _BATCH,
         "max_concurrent_requests": requests.max_concurrent_requests_per_instance,
+        "counts_file": str(place.paths.scratch / COUNTS),
         "log_level": deployment.environment_variables.get("AZUREML_LOG_LEVEL", "INFO"),
     }
 
