@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from zaffre.cli import entities, grammar, options, progress, sessions
+from zaffre.cli import entities, figures, grammar, options, progress, sessions
 from zaffre.core import errors
 
 noun = grammar.Noun("online-deployment", help="Online deployments: models that answer behind an endpoint.")
@@ -47,11 +47,16 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     return made
 
 
-@noun.verb("show", *_NAMED, options.LOCAL, options.WEB)
+@noun.verb("show", *_NAMED, figures.METRICS, figures.WINDOW, options.LOCAL, options.WEB)
 def show(session: sessions.Session, given: grammar.Given) -> Any:
     """Show a deployment: its state, revision and settings."""
     _tell_web(session, given, given.endpoint_name)
-    return session.client.online_deployments.get(given.name, given.endpoint_name)
+    operations = session.client.online_deployments
+    found = operations.get(given.name, given.endpoint_name)
+    if not given.metrics:
+        return found
+    window = given.window or figures.DEFAULT_WINDOW
+    return figures.shown(found, operations.get_metrics(given.name, given.endpoint_name, window=window), given)
 
 
 @noun.verb("list", options.endpoint_name(required=True), options.MAX_RESULTS, options.LOCAL)

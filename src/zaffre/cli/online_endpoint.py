@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from zaffre.cli import arguments, entities, grammar, options, output, sessions
+from zaffre.cli import arguments, entities, figures, grammar, options, output, sessions
 from zaffre.core import errors
 
 noun = grammar.Noun("online-endpoint", help="Online endpoints: one address, keys, traffic over deployments.")
@@ -30,11 +30,22 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     return shown(made)
 
 
-@noun.verb("show", options.name("endpoint", required=True), options.LOCAL, options.WEB_E)
+@noun.verb(
+    "show",
+    options.name("endpoint", required=True),
+    figures.METRICS,
+    figures.WINDOW,
+    options.LOCAL,
+    options.WEB_E,
+)
 def show(session: sessions.Session, given: grammar.Given) -> Any:
     """Show an endpoint: its address, state and traffic."""
     _tell_web(session, given)
-    return shown(session.client.online_endpoints.get(given.name))
+    found = shown(session.client.online_endpoints.get(given.name))
+    if not given.metrics:
+        return found
+    window = given.window or figures.DEFAULT_WINDOW
+    return figures.shown(found, session.client.online_endpoints.get_metrics(given.name, window=window), given)
 
 
 @noun.verb("list", options.MAX_RESULTS, options.LOCAL)

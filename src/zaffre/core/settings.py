@@ -70,6 +70,8 @@ class Settings:
     gpus: str = _field(
         "auto", "GPUs of this machine: auto asks nvidia-smi; or their ids, such as 0,1; or none"
     )
+    telemetry_interval_s: float = _field(10.0, "how often the figures of deployments are taken")
+    telemetry_retention_s: float = _field(7200.0, "how long these figures are kept")
     instance_types_file: str = _field("", "TOML table of instance types that extends the built-in one")
     curated_environments_file: str = _field(
         "", "TOML table of curated environments that extends the built-in one"

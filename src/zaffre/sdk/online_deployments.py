@@ -110,6 +110,15 @@ class OnlineDeploymentOperations:
         path = here._path(endpoint_name, name, "logs")
         return here._scope.wire.send("GET", path, parameters={"lines": lines}).text
 
+    def get_metrics(self, name: str, endpoint_name: str, *, window: str = "1h") -> dict[str, Any]:
+        """Requests, latency percentiles, error rate and use of the machine within a window that ends now.
+
+        `window` is a number of seconds, or a text such as `15m` or `PT1H`.
+        """
+        path = self._path(endpoint_name, name, "metrics")
+        found: dict[str, Any] = self._scope.wire.get(path, window=str(window))
+        return found
+
     def list_revisions(self, name: str, endpoint_name: str) -> Sequence[dict[str, Any]]:
         """Every accepted change of a deployment, newest first."""
         return list(paging.items(self._scope.wire, self._path(endpoint_name, name, "revisions"), dict))

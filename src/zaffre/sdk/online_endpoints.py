@@ -77,6 +77,11 @@ class OnlineEndpointOperations:
         response = here._scope.wire.send("DELETE", here._path(name))
         return here._scope.poller(response, lambda _: None)
 
+    def get_metrics(self, name: str, *, window: str = "1h") -> dict[str, Any]:
+        """What an endpoint and each of its deployments did within a window that ends now; see `online_deployments`."""
+        found: dict[str, Any] = self._scope.wire.get(self._path(name, "metrics"), window=str(window))
+        return found
+
     def get_keys(self, name: str) -> EndpointAuthKeys:
         """Both keys. They are secrets."""
         body = self._scope.wire.get(self._path(name, "credentials"))

@@ -40,7 +40,7 @@ class Meter:
 
     def __init__(self, path: Optional[str] = None) -> None:
         self._file = _opened(path) if path is not None else None
-        self._boot = random.getrandbits(63)  # noqa: S311 - tells processes apart, keeps no secret
+        self._boot = random.getrandbits(63)
         self._calls = self._requests = self._waiting = 0
         self._busy_s = self._total_s = 0.0
         self._waits, self._call_times, self._totals, self._sizes = ([0] * BUCKETS for _ in range(4))
@@ -56,9 +56,9 @@ class Meter:
             for one in exchanges:
                 total = ended - one.arrived
                 sum_of_totals += total
-                totals[int(log2(total) * STEPS) + FIRST] += 1
-            self._call_times[int(log2(took) * STEPS) + FIRST] += 1
-            self._waits[int(log2(started - exchanges[0].arrived + 1e-6) * STEPS) + FIRST] += 1
+                totals[int(log2(total) * STEPS + FIRST)] += 1
+            self._call_times[int(log2(took) * STEPS + FIRST)] += 1
+            self._waits[int(log2(started - exchanges[0].arrived + 1e-6) * STEPS + FIRST)] += 1
             self._sizes[min(len(exchanges), BUCKETS - 1)] += 1
         except (IndexError, ValueError):  # a time of more than an hour, or none at all
             return

@@ -28,6 +28,7 @@ class Shell:
         kept["PATH"] = f"{Path(ZAFFRE).parent}:{kept['PATH']}"
         self.home = home
         self.environment = kept | {"ZAFFRE_HOME": str(home), "ORT_DISABLE_TELEMETRY": "1"}
+        self.environment["ZAFFRE_TELEMETRY_INTERVAL_S"] = "0.5"
 
     def __call__(self, *words, code=0):
         """Runs in this process, which saves half a second of imports; `script` and the terminal tests start real ones."""

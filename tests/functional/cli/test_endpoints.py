@@ -293,3 +293,22 @@ def test_the_server_may_stop_while_replicas_serve(fresh, files):
     fresh("server", "start")
     fresh("server", "stop", "--all")
     assert fresh.script(curl, files).returncode == 7
+
+
+def test_figures_of_the_last_hour(deployed, files):
+    invoke(deployed, files)
+    named = ("online-deployment", "show", "-n", "blue", "-e", "kept")
+    deployed.until(
+        lambda: deployed.value(*named, "--metrics", "--query", "metrics.latency_ms.p50"),
+        "the time that the request took",
+    )
+    shown = json.loads(deployed.out(*named, "--metrics", "--window", "15m"))
+    assert (shown["name"], shown["metrics"]["window_s"]) == ("blue", 900)
+    assert 0 <= shown["metrics"]["error_rate"] < 1
+    assert shown["metrics"]["latency_ms"]["p99"] >= shown["metrics"]["latency_ms"]["p50"] > 0
+    heads = deployed.out(*named, "--metrics", "-o", "table").splitlines()[0].split()
+    assert {"Requests", "Error_rate", "P95_ms"} <= set(heads)
+    whole = json.loads(deployed.out("online-endpoint", "show", "-n", "kept", "--metrics"))["metrics"]
+    assert whole["requests"] == sum(one["requests"] for one in whole["deployments"].values())
+    refused = deployed(*named, "--metrics", "--window", "9h", code=2)
+    assert "telemetry_retention_s" in refused.stderr

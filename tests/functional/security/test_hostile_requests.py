@@ -293,7 +293,7 @@ def test_dots_and_slashes_in_every_segment(shared, segment):
     places = [
         "workspaces/{}", "workspaces/{}/models", "workspaces/default/models/{}/versions", "workspaces/default/models/x/versions/{}",
         "workspaces/default/trees/{}", "artifacts/blobs/{}", "workspaces/default/online-endpoints/{}/credentials",
-        "workspaces/default/online-endpoints/x/deployments/{}/logs", "workspaces/default/online-endpoints/x/deployments/{}/logs/news", "workspaces/default/operations/{}", "workspaces/default/lineage/{}",
+        "workspaces/default/online-endpoints/x/deployments/{}/logs", "workspaces/default/online-endpoints/x/deployments/{}/logs/news", "workspaces/default/online-endpoints/{}/metrics", "workspaces/default/operations/{}", "workspaces/default/lineage/{}",
         "workspaces/default/lineage/models/{}", "workspaces/default/models/x/aliases/{}",
     ]  # fmt: skip
     for place in places:

@@ -104,6 +104,8 @@ EXPECTED = {
     ("delete", DEPLOYMENT): (WRITE, None),
     ("get", DEPLOYMENT + "/logs"): (SEE, None),
     ("get", DEPLOYMENT + "/logs/news"): (SEE, None),
+    ("get", DEPLOYMENT + "/metrics"): (SEE, None),
+    ("get", ENDPOINT + "/metrics"): (SEE, None),
     ("get", DEPLOYMENT + "/revisions"): (SEE, None),
     ("post", DEPLOYMENT + "/rollback"): (WRITE, {}),
     ("get", WS + "/deployed"): (SEE, None),

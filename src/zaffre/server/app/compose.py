@@ -21,12 +21,13 @@ from zaffre.server.api import (
     endpoints,
     environments,
     lineage,
+    metrics,
     models,
     operations,
     tokens,
     workspaces,
 )  # fmt: skip
-from zaffre.server.app import first_start, online, tables, tls, tooling
+from zaffre.server.app import first_start, online, tables, telemetry, tls, tooling
 from zaffre.server.app import home as homes
 from zaffre.server.artifacts import backends, uploads
 from zaffre.server.artifacts import service as artifacts
@@ -51,6 +52,7 @@ ROUTERS = (
     environments.router,
     endpoints.router,
     deployments.router,
+    metrics.router,
 )
 
 
@@ -119,7 +121,8 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
     )
     tasks = tooling.open_tasks(database, serving.converting)
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
-    workers = [relay.build(database), serving.loop, tasks.loop]
+    looking = telemetry.build(configured, database, serving)
+    workers = [relay.build(database), serving.loop, tasks.loop, looking.loop]
     if parts.certificates:
         workers.append(certificate_worker.build(database, parts.certificates))
     return Parts(parts, application, workers, serving, tasks, context_tls)

@@ -12,17 +12,17 @@ from zaffre.server.workers import loop
 LEASE = "online-endpoints"
 _LIFETIME_S = 15.0
 _RENEWED_S = 5.0
-_WAIT_S = 2.0
+WAIT_S = 2.0
 
 
 def build(
     database: db.Database, reconciler: reconcile.Reconciler, preparations: preparing.Preparations
 ) -> loop.Loop:
     """The loop of one server. Of several servers on one database, the one that holds the lease reconciles."""
-    turn = _Turn(database)
+    turn = Turn(database, LEASE)
 
     def step() -> float:
-        return reconciler.step() if turn.is_mine() else _WAIT_S
+        return reconciler.step() if turn.is_mine() else WAIT_S
 
     worker = loop.Loop("online-endpoints", step)
     database.listen(rooms.TOPIC, worker.wake)
@@ -30,11 +30,12 @@ def build(
     return worker
 
 
-class _Turn:
+class Turn:
     """Whether this server is the one. SQLite has one server only, which need not ask."""
 
-    def __init__(self, database: db.Database) -> None:
+    def __init__(self, database: db.Database, lease: str) -> None:
         self._database = database
+        self._lease = lease
         self._holder = secrets.token_hex(8)
         self._taken_at = -_LIFETIME_S
 
@@ -42,6 +43,6 @@ class _Turn:
         if self._database.is_sqlite or time.monotonic() - self._taken_at < _RENEWED_S:
             return True
         with self._database.write() as uow:
-            mine = leases.take(uow, LEASE, self._holder, lifetime_s=_LIFETIME_S)
+            mine = leases.take(uow, self._lease, self._holder, lifetime_s=_LIFETIME_S)
         self._taken_at = time.monotonic() if mine else -_LIFETIME_S
         return mine

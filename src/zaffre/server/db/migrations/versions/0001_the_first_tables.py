@@ -318,6 +318,29 @@ def upgrade() -> None:
         batch_op.create_index("ix_operations_open", ["workspace", "subject", "state"], unique=False)
 
     op.create_table(
+        "telemetry_marks",
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("epoch", sa.String(length=64), nullable=False),
+        sa.Column("counts", db.Json, nullable=False),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_telemetry_marks")),
+    )
+    op.create_table(
+        "telemetry_slices",
+        sa.Column("workspace", sa.String(length=64), nullable=False),
+        sa.Column("endpoint", sa.String(length=64), nullable=False),
+        sa.Column("deployment", sa.String(length=64), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("added", db.Json, nullable=False),
+        sa.Column("peaks", db.Json, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "workspace", "endpoint", "deployment", "at_ms", name=op.f("pk_telemetry_slices")
+        ),
+    )
+    with op.batch_alter_table("telemetry_slices", schema=None) as batch_op:
+        batch_op.create_index("ix_telemetry_slices_at_ms", ["at_ms"], unique=False)
+
+    op.create_table(
         "tokens",
         sa.Column("id", sa.String(length=16), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -400,6 +423,11 @@ def downgrade() -> None:
 
     op.drop_table("tree_files")
     op.drop_table("tokens")
+    with op.batch_alter_table("telemetry_slices", schema=None) as batch_op:
+        batch_op.drop_index("ix_telemetry_slices_at_ms")
+
+    op.drop_table("telemetry_slices")
+    op.drop_table("telemetry_marks")
     with op.batch_alter_table("operations", schema=None) as batch_op:
         batch_op.drop_index("ix_operations_open")
 

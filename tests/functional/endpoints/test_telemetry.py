@@ -1,0 +1,117 @@
+"""What deployments did, as router, replicas and processes say it: real requests, real restarts."""
+
+import os
+import signal
+
+import pytest
+
+from zaffre.server.endpoints.telemetry import sampler, service
+from zaffre.testing import online
+
+
+@pytest.fixture
+def served(desk):
+    assert desk.endpoint()["state"] == "Succeeded"
+    done = desk.deploy(desk.deployment(), all_traffic=True)
+    assert done["state"] == "Succeeded", done
+    return desk
+
+
+def looks(house, **options):
+    """A sampler as a server starts it."""
+    return sampler.Sampler(
+        house.database, house.runner, house.router, **{"interval_s": 10.0, "retention_s": 3600.0, **options}
+    )
+
+
+def figures(house, name="blue"):
+    with house.database.read() as uow:
+        return service.of_deployment(uow, online.CALLER, "default", "churn", name)
+
+
+def settled(served, house, look, requests):
+    """Looks until router (once a second) and replica (every few seconds) have written all of it down."""
+
+    def done():
+        look.step()
+        found = figures(house)
+        return (found["requests"], found["batch_size"]["mean"]) == (requests, 1.0) and found["latency_ms"][
+            "p50"
+        ]
+
+    served.until(done)
+    return figures(house)
+
+
+def test_requests_are_counted_once_over_restarts_of_everything(served, house):
+    look = looks(house)
+    look.step()
+    for _ in range(5):
+        assert served.call().status_code == 200
+    assert served.call({"wait_s": "text"}).status_code == 424
+    found = settled(served, house, look, 6)
+    assert found["codes"] == {"200": 5, "424": 1}
+    assert (found["errors"], found["error_rate"]) == (1, round(1 / 6, 6))
+    assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p99"] < 5000
+    assert found["memory_bytes"]["peak"] > 5 << 20
+    assert found["cpu_cores"] > 0
+
+    # The control plane starts anew, and requests came while it was away.
+    assert served.call().status_code == 200
+    look = looks(house)
+    assert settled(served, house, look, 7)["codes"]["200"] == 6
+
+    # The replica starts anew, and counts from zero.
+    pid = served.call().json()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    served.until(lambda: served.call().json().get("pid", pid) != pid)
+    served.until(lambda: look.step() and figures(house)["restarts"] == 1)
+
+    # The router starts anew, and counts from zero.
+    before = figures(house)["requests"]
+    house.runner.kill("router")
+    served.until(lambda: served_again(served))
+    served.until(lambda: look.step() and figures(house)["requests"] >= before + 1)
+    assert figures(house)["requests"] < 2 * before
+
+
+def served_again(served):
+    try:
+        return served.call().status_code == 200
+    except OSError:
+        return False
+    except Exception as error:
+        if type(error).__module__.startswith("httpx"):
+            return False
+        raise
+
+
+def test_refused_requests_are_429_and_late_ones_408_in_the_figures(served, house):
+    look = looks(house)
+    look.step()
+    slow = served.deployment(
+        "slow", request_settings={"request_timeout_ms": 300, "max_concurrent_requests_per_instance": 1}
+    )
+    assert served.deploy(slow)["state"] == "Succeeded"
+    named = {"azureml-model-deployment": "slow"}
+    assert served.call({"wait_s": 1.0}, named).status_code == 408
+    served.until(lambda: look.step() and figures(house, "slow")["codes"].get("408"))
+    assert figures(house, "slow")["error_rate"] == 1.0
+
+
+def test_a_deleted_deployment_is_forgotten(served, house):
+    look = looks(house)
+    assert served.deploy(served.deployment("green"))["state"] == "Succeeded"
+    look.step()
+    assert served.delete("green")["state"] == "Succeeded"
+    look.step()
+    with house.database.read() as uow:
+        found = service.of_endpoint(uow, online.CALLER, "default", "churn")
+    assert list(found["deployments"]) == ["blue"]
+    assert found["memory_bytes"]["peak"] > 5 << 20
+
+
+def test_what_is_older_than_the_retention_is_dropped(served, house):
+    looks(house).step()
+    late = looks(house, retention_s=0.0)
+    served.until(lambda: late.step() and figures(house)["covered_s"] <= 10.0)
