@@ -71,6 +71,9 @@ def list_(session: sessions.Session, given: grammar.Given) -> Any:
     options.name("deployment"),
     options.endpoint_name(),
     *options.UPDATES,
+    grammar.option(
+        "--instance-count", type=click.IntRange(min=1), help="How many instances, as --set instance_count=N."
+    ),
     options.LOCAL,
     options.LOCAL_PORT,
     options.LOCAL_GPU,
@@ -83,8 +86,9 @@ def list_(session: sessions.Session, given: grammar.Given) -> Any:
 def update(session: sessions.Session, given: grammar.Given) -> Any:
     """Make a new revision of a deployment; the old one serves until it is ready."""
     operations = session.client.online_deployments
+    number = {"instance_count": given.instance_count}
     if given.file is not None:
-        flags = {"name": given.name, "endpoint_name": given.endpoint_name}
+        flags = {"name": given.name, "endpoint_name": given.endpoint_name, **number}
         changed = _awaiting_debugger(session, given, entities.load("online-deployment", given, flags))
         poller, endpoint = operations.begin_create_or_update(changed), changed.endpoint_name
     elif given.name is None or given.endpoint_name is None:
@@ -94,7 +98,7 @@ def update(session: sessions.Session, given: grammar.Given) -> Any:
     else:
         endpoint = given.endpoint_name
         poller = operations.begin_update(
-            given.name, endpoint, lambda found: entities.patched(found, given, {})
+            given.name, endpoint, lambda found: entities.patched(found, given, number)
         )
     made = session.wait(poller, no_wait=given.no_wait)
     _tell_web(session, given, endpoint)

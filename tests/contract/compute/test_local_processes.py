@@ -2,7 +2,7 @@
 
 import pytest
 
-from zaffre.testing import service_runner
+from zaffre.testing import service_rest, service_runner
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def shared_folder(folder):
     return folder
 
 
-class _Local(service_runner.ServiceRunnerContract):
+class _Local(service_runner.ServiceRunnerContract, service_rest.RestContract):
     isolated = False
 
     @pytest.fixture

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
 import sqlalchemy as sa
 
+from zaffre.core import errors
 from zaffre.testing import online
 
 TARGET = {
@@ -144,3 +146,68 @@ def test_gpus_are_never_given_twice_also_by_the_next_server(small_desk):
         assert {seen("third"), before} == {"0", "1"}
     finally:
         again.close()
+
+
+def test_a_rule_out_and_a_rule_in_and_what_show_says(desk, house):
+    desk.endpoint()
+    rules = [
+        {"condition": "RequestsPerMinute > 120 avg 2s", "scale": "out 1", "cooldown": "1s"},
+        {"condition": "RequestsPerMinute < 60 avg 2s", "scale": "in 1", "cooldown": "2s"},
+        {"condition": "CpuPercentage < 60 avg 2s", "scale": "in 1", "cooldown": "2s"},
+        {"condition": "RequestLatency_P95 > 20000 avg 2s", "scale": "to 3", "cooldown": "2s"},
+    ]
+    scaling = {"autoscale": {"min_count": 1, "max_count": 2, "rules": rules}}
+    deployment = desk.deployment(zaffre=scaling, model=desk.model())
+    assert desk.deploy(deployment, all_traffic=True)["state"] == "Succeeded"
+    with desk.steady(connections=2, body=b'{"wait_s": 0.02}') as requests:
+        desk.until(lambda: desk.show().status.instances_ready == 2)
+        shown = desk.show().status
+        assert "from 1 to 2: rpm avg" in shown.scale_reason
+        assert shown.scaled_at is not None
+        requests.await_answers(20)
+    desk.until(lambda: len(alive(house)) == 1)
+    assert requests.failures == []
+    assert scaled(house) == [(1, 2), (2, 1)]
+    assert (desk.show().status.instances_total, desk.show().instance_count) == (1, None)
+
+
+def test_a_new_server_keeps_the_number_that_the_last_one_chose(desk, house):
+    desk.endpoint()
+    given = {"max_count": 3, "min_count": 1, "rules": [
+        {"condition": "RequestsPerMinute < 1 avg 1h", "scale": "in 1", "cooldown": "1s"},
+    ]}  # fmt: skip
+    deployment = desk.deployment(zaffre={"autoscale": given}, model=desk.model(), instance_count=3)
+    assert desk.deploy(deployment, all_traffic=True)["state"] == "Succeeded"
+    before = alive(house)
+    assert len(before) == 3
+    house.close()
+    again = online.build(house.home, f"sqlite:///{house.home}/zaffre.db", port=house.router.port)
+    try:
+        for _ in range(5):
+            again.reconciler.step()
+        assert alive(again) == before
+    finally:
+        for part in (again.preparations, again.router, again.database):
+            part.close()
+
+
+def test_what_the_machine_does_not_do_for_processes_is_shown(desk, house):
+    desk.endpoint()
+    assert desk.deploy(desk.deployment(), all_traffic=True)["state"] == "Succeeded"
+    shown = desk.show().status
+    assert shown.isolation_note == "not isolated: isolation is switched off"
+    status = house.runner.status(alive(house)[0])
+    assert (shown.limits_note is None) == status.limits_enforced
+    assert shown.limits_note == (None if status.limits_enforced else status.limits_reason)
+
+
+def test_amounts_that_are_none_are_refused_at_once(desk):
+    desk.endpoint()
+    for resources, said in (
+        ({"requests": {"cpu": "two"}}, "is not an amount of cpu"),
+        ({"requests": {"nvidia.com/gpu": "0.5"}}, "is not a number of GPUs"),
+        ({"requests": {"gpu": "1"}, "limits": {"gpu": "2"}}, "asks for 1 GPUs and resources.limits for 2"),
+        ({"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}, "memory is above resources.limits"),
+    ):
+        with pytest.raises(errors.Invalid, match=said):
+            desk.begin(desk.kubernetes_deployment(resources=resources))

@@ -34,11 +34,16 @@ class Online:
     converting: conversions.Means
     router: envoy.Envoy
     loop: loop.Loop
+    machine: compute.Machine
     keepers: tuple[secrets.Keeper, ...] = ()
 
     def facts(self) -> dict[str, object]:
         """What clients are told."""
-        return {"scoring_url": self.face.room.scoring_url, "scoring_port": self.router.port}
+        return {
+            "scoring_url": self.face.room.scoring_url,
+            "scoring_port": self.router.port,
+            "machine": dataclasses.asdict(self.machine),
+        }
 
     def close(self) -> None:
         """Begin nothing more; replicas and router go on."""
@@ -106,7 +111,8 @@ def build(
         domain=configured.scoring_domain,
     )
     endless = worker.build(database, reconciler, preparations)
-    return Online(context.Online(room, runner, preparations), converting, router, endless, keepers)
+    face = context.Online(room, runner, preparations)
+    return Online(face, converting, router, endless, machine, keepers)
 
 
 def _scoring_port(configured: settings.Settings, home: homes.Home) -> int:

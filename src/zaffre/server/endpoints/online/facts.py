@@ -80,6 +80,7 @@ class Replica:
     requests: int | None = None
     drained_for_s: float = 0.0
     asleep: bool = False
+    waking: bool = False
     devices: tuple[str, ...] = ()
     # What the machine does not do for it, and why; empty where it does.
     not_isolated: str = ""

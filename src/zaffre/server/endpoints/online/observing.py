@@ -158,6 +158,7 @@ class Observer:
             requests=host.active + (door.active if door else 0) if host else None,
             drained_for_s=drained_for_s,
             asleep=status.alive and status.state == "asleep",
+            waking=status.state == "starting" and status.woken_at is not None,
             devices=status.devices,
             not_isolated="" if status.isolated else status.isolation_reason,
             not_limited=""

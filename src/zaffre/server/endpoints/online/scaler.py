@@ -6,6 +6,7 @@ measurements are kept in memory: after a restart they fill anew, and until then 
 
 import dataclasses
 import datetime as dt
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -29,6 +30,16 @@ class _Watched:
     counted: dict[str, stats.Cluster] = dataclasses.field(default_factory=dict)
     used: dict[int, usage.Usage] = dataclasses.field(default_factory=dict)
     used_at: float = 0.0
+    changed: tuple[str, float] = ("", -math.inf)
+
+    def rested_s(self, scale: Mapping[str, Any], now: float) -> float:
+        """How long ago the server changed the number: by the clock of the wall only until this server has seen it, so
+        that a clock that is set does not end or prolong a rest."""
+        at = str(scale.get("at", "")) if scale.get("why") else ""
+        if at and at != self.changed[0]:
+            past_s = (clock.now() - clock.parse(at)).total_seconds()
+            self.changed = (at, now - max(past_s, 0.0))
+        return now - self.changed[1] if at else math.inf
 
 
 class Scaler:
@@ -88,7 +99,7 @@ class Scaler:
             asked.at(moment),
             watched.seen,
             count=count,
-            rested_s=max((moment - since).total_seconds(), 0.0),
+            rested_s=watched.rested_s(row.scale, now),
             woken=count == 0 and _was_woken(mine.values(), since),
         )
         if decided.count == count:

@@ -7,6 +7,7 @@ from typing import Any
 from zaffre.contracts import online_deployment as contract
 from zaffre.contracts import settings as parts
 from zaffre.core import errors
+from zaffre.server.endpoints.online import quantities
 
 _WORDS = frozenset({"description", "tags", "properties"})
 _ROUTER_AND_NUMBER = frozenset({"instance_count", "scale_settings", "readiness_probe"})
@@ -44,7 +45,22 @@ def check(deployment: contract.OnlineDeployment) -> None:
             hint="Give environment: azureml:NAME:VERSION, or an inline one with a conda_file.",
         )
     workers(deployment)
+    _check_resources(deployment)
     _check_optimize(deployment)
+
+
+def _check_resources(deployment: contract.OnlineDeployment) -> None:
+    """Amounts must be amounts, and nobody is promised more than it may use."""
+    try:
+        asked, most = quantities.requested(deployment), quantities.limited(deployment)
+    except errors.Invalid as error:
+        raise errors.Invalid(f"{subject(deployment)}: {error.detail}", hint=error.hint) from error
+    for name, words in (("cpu_cores", "cpu"), ("memory_bytes", "memory")):
+        if getattr(most, name) and getattr(asked, name) > getattr(most, name):
+            raise errors.Invalid(
+                f"{subject(deployment)}: resources.requests.{words} is above resources.limits.{words}.",
+                hint="Ask for at most what the instance may use.",
+            )
 
 
 def _check_optimize(deployment: contract.OnlineDeployment) -> None:

@@ -34,7 +34,10 @@ def service(deployment: facts.Deployment) -> contract.ServiceState:
         return "Failed"
     if serving.asleep and deployment.is_ready(serving):
         return "Healthy"
-    return "Healthy" if deployment.ready_instances(serving) else "Unhealthy"
+    if deployment.ready_instances(serving):
+        return "Healthy"
+    here = [deployment.replicas.get(slot) for slot in serving.slots()]
+    return "Transitioning" if any(replica and replica.waking for replica in here) else "Unhealthy"
 
 
 def reason(deployment: facts.Deployment) -> tuple[str, tuple[str, ...]]:

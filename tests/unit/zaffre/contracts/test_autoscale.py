@@ -1,0 +1,130 @@
+"""What may stand under `zaffre: {autoscale: ...}`, what it means, and what people are told when it cannot be."""
+
+import pytest
+
+from zaffre.contracts import autoscale, files
+from zaffre.core import errors
+
+FILE = """\
+name: blue
+endpoint_name: churn
+model: azureml:m:1
+instance_type: Standard_DS3_v2
+zaffre:
+  autoscale:
+    min_count: 2
+    max_count: 5
+    scale_to_zero_after: 1h30m
+    rules:
+      - {condition: "CpuPercentage > 70 avg 5m", scale: out 2, cooldown: 5}
+      - condition: CpuUtilizationPercentage < 30 avg PT5M
+        scale: in 1
+        cooldown: 1h
+    profiles:
+      - name: weekend
+        min_count: 1
+        max_count: 2
+        recurrence: {timezone: Pacific Standard Time, days: [sat, Sunday]}
+      - name: night
+        max_count: 3
+        recurrence: {timezone: Pacific Standard Time, days: [mon, tue, wed, thu], start: 22:30, end: "06:00"}
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    """A function that reads the file, with changes as `--set` makes them."""
+
+    def read(*pairs):
+        (tmp_path / "blue.yml").write_text(FILE)
+        return files.load_yaml(
+            tmp_path / "blue.yml", "online-deployment", params_override=[dict([pair]) for pair in pairs]
+        )
+
+    return read
+
+
+def test_a_file_and_what_it_means(load):
+    given = load().zaffre.autoscale
+    assert [rule.parsed for rule in given.rules] == [
+        (autoscale.Condition("cpu", ">", 70, "avg", 300), autoscale.Change("out", 2), 300),
+        (autoscale.Condition("cpu", "<", 30, "avg", 300), autoscale.Change("in", 1), 3600),
+    ]
+    night = given.profiles[1].recurrence
+    assert (night.start, night.end, night.days[0]) == ("22:30", "06:00", "Monday")
+    assert given.profiles[0].recurrence.zone().key == "America/Los_Angeles"
+    assert load(("zaffre.autoscale.max_count", "7")).zaffre.autoscale.max_count == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("zaffre.autoscale.max_count", "1"), "min_count (2) is above max_count (1)"),
+        (("zaffre.autoscale.min_count", "0"), "min_count"),
+        (("zaffre.autoscale.profiles.0.min_count", "3"), "min_count (3) is above max_count (2)"),
+        (("zaffre.autoscale.rules.0.condition", "CpuPercent > 70 avg 5m"), "did you mean CpuPercentage?"),
+        (
+            ("zaffre.autoscale.rules.0.condition", "CpuPercentage is high"),
+            "is not a condition; write one like",
+        ),
+        (("zaffre.autoscale.rules.0.condition", "CpuPercentage > 70 avg 5 years"), "is not a condition"),
+        (("zaffre.autoscale.rules.0.condition", "CpuPercentage > 70 avg 2d"), "from one second to a day"),
+        (("zaffre.autoscale.rules.0.scale", "up 2"), "write 'out 2', 'in 1', 'out 50%' or 'to 5'"),
+        (("zaffre.autoscale.rules.0.scale", "in 0"), "changes nothing"),
+        (("zaffre.autoscale.rules.0.cooldown", "soon"), "write '5m'"),
+        (("zaffre.autoscale.profiles.0.recurrence.timezone", "Europe/Berln"), "near to it: Europe/Berlin"),
+        (("zaffre.autoscale.profiles.0.recurrence.days", ["s"]), "not a day of the week"),
+        (("zaffre.autoscale.profiles.0.recurrence.start", "25:00"), "not a time of day"),
+        (("zaffre.autoscale.profiles.1.recurrence.days", ["fri"]), "'weekend' and 'night' overlap"),
+        (("zaffre.autoscale.profiles.1.name", "weekend"), "two profiles have the name"),
+        (("zaffre.autoscale.profiles.1.recurrence.end", "22:30"), "starts and ends at 22:30"),
+        (("zaffre.autoscale.calm", "1m"), "target_utilization only"),
+        (("scale_settings.type", "target_utilization"), "not both"),
+        (("zaffre.autoscale.minimum", "1"), "unknown key 'minimum'"),
+    ],
+)
+def test_what_cannot_be(load, change, said):
+    with pytest.raises(errors.Invalid) as refused:
+        load(change)
+    assert said in str(refused.value)
+
+
+def test_profiles_of_two_zones_overlap_by_the_clock_on_the_wall():
+    def profile(name, **recurrence):
+        return {"name": name, "recurrence": recurrence}
+
+    early = profile("early", timezone="Europe/Berlin", days=["sat"], start="00:00", end="12:00")
+    late = profile("late", timezone="Asia/Tokyo", days=["sat"], start="20:00", end="23:00")
+    autoscale.Autoscale(profiles=[early, late])  # at noon in Berlin it is 19 or 20 o'clock in Tokyo
+    late["recurrence"]["start"] = "18:00"
+    with pytest.raises(errors.Invalid, match="overlap, for example on Saturday at"):
+        autoscale.Autoscale(profiles=[early, late])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("5", 300), ("5m", 300), ("30s", 30), ("1h", 3600), ("1h30m", 5400), ("PT1M30S", 90), ("10min", 600)],
+)
+def test_durations(text, seconds):
+    assert autoscale.duration_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "PT", "m", "-5", "5x", "1.5h", "9999999999"])
+def test_no_durations(text):
+    with pytest.raises(ValueError, match="is not a time"):
+        autoscale.duration_s(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "count", "after"),
+    [("out 2", 3, 5), ("in 1", 3, 2), ("out 50%", 3, 5), ("in 10 %", 3, 2), ("to 7", 3, 7), ("OUT 1", 1, 2)],
+)
+def test_changes(change, count, after):
+    assert autoscale.change(change).applied(count) == after
+
+
+def test_what_a_condition_compares():
+    holds = {operator: autoscale.condition(f"RequestsPerMinute {operator} 1 avg 1m").holds
+             for operator in (">", ">=", "<", "<=", "==", "!=")}  # fmt: skip
+    assert [operator for operator in holds if holds[operator](1)] == [">=", "<=", "=="]
+    assert [operator for operator in holds if holds[operator](2)] == [">", ">=", "!="]
