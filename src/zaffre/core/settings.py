@@ -28,6 +28,10 @@ class Settings:
     )
     host: str = _field("127.0.0.1", "address that the control plane listens on")
     port: int = _field(0, "port of the control plane; 0 takes a free one and keeps it")
+    allow_debugger: bool = _field(
+        False,
+        "let deployments wait for a debugger at a port of this machine; whoever reaches it runs code there",
+    )
     idle_exit_s: float = _field(
         0.0, "end the control plane when nobody asked it anything for so long; 0: never"
     )

@@ -1,7 +1,6 @@
 """`ml_client.online_endpoints`: addresses, keys, traffic, and sending rows to them."""
 
 import dataclasses
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,7 +120,10 @@ class OnlineEndpointOperations:
         if deployment_name:
             headers["azureml-model-deployment"] = deployment_name
         verify = self._scope.wire.trust.context(address)
-        return _score(address, _payload(request_file, input_data), headers, verify)
+        # Behind a local endpoint somebody may be stepping through the call.
+        timeout = httpx.Timeout(None) if here._scope.outer is not None else _SCORING_TIMEOUT
+        with httpx.Client(timeout=timeout, verify=verify) as client:
+            return _score(client, address, _payload(request_file, input_data), headers)
 
     def sample_request(self, endpoint_name: str) -> Any:
         """A body that the endpoint takes, as its own description (swagger.json) gives it; None when it gives none."""
@@ -166,9 +168,9 @@ def _payload(request_file: str | Path | None, data: str | bytes | None) -> bytes
     return data.encode() if isinstance(data, str) else data or b""
 
 
-def _score(address: str, body: bytes, headers: dict[str, str], verify: ssl.SSLContext) -> str:
+def _score(client: httpx.Client, address: str, body: bytes, headers: dict[str, str]) -> str:
     try:
-        response = httpx.post(address, content=body, headers=headers, timeout=_SCORING_TIMEOUT, verify=verify)
+        response = client.post(address, content=body, headers=headers)
     except httpx.TransportError as error:
         raise errors.Unavailable(
             f"{address} cannot be reached: {error}.", hint="See `zaffre online-endpoint show` for its state."

@@ -71,7 +71,7 @@ def _running(port: int | None, *, say: Callable[[str], None] | None) -> dict[str
 
 def _environment() -> dict[str, str]:
     mine = {key: value for key, value in os.environ.items() if not key.startswith("ZAFFRE_") or key in _KEPT}
-    return {"ZAFFRE_IDLE_EXIT_S": _IDLE_EXIT_S, **mine}
+    return {"ZAFFRE_IDLE_EXIT_S": _IDLE_EXIT_S, "ZAFFRE_ALLOW_DEBUGGER": "true", **mine}
 
 
 def _demand_free(port: int) -> None:

@@ -20,6 +20,7 @@ from typing import List, NoReturn
 from zaffre_runtime.scoring import (
     config,
     dataplane,
+    debugger,
     errors,
     http,
     listener,
@@ -68,6 +69,8 @@ def _prepare(settings: config.Config) -> None:
         except OSError as error:
             raise errors.ConfigurationError(f"`app_root` {settings.app_root}: {error.strerror}") from error
     sys.path[:0] = config.import_folders(settings, os.environ)
+    if settings.debugger_port is not None:
+        debugger.wait(settings.debugger_port)
 
 
 def _scorer(settings: config.Config) -> scripts.Script | loaders.NoCode:

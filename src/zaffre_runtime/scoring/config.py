@@ -45,6 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     managed: bool = False
     max_body_bytes: int = 104_857_600
     log_level: str = "INFO"
+    debugger_port: Optional[int] = None
     health_path: str = "/"
     counts_file: Optional[str] = None
 

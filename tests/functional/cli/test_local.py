@@ -3,10 +3,15 @@
 import json
 import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from zaffre_runtime.shim import records
+
+ZAFFRE = str(Path(sys.executable).with_name("zaffre"))
 
 SCORE = """
 import json, os, pathlib
@@ -18,7 +23,8 @@ def init():
     print("the factor is", factor)
 
 def run(data):
-    return [factor * value for value in json.loads(data)["data"]]
+    rows = json.loads(data)["data"]
+    return [factor * value for value in rows]
 """
 
 BLUE = """
@@ -119,6 +125,98 @@ def test_registered_things_are_fetched_from_the_configured_server(with_private, 
     answer = shell.out("online-endpoint", "invoke", "--local", "-n", "fetched", "-r", folder / "rows.json")
     assert json.loads(answer) == [5, 10]
     assert shell.out("online-endpoint", "list", "--query", "[?name=='fetched']", "-o", "tsv") == ""
+
+
+class Editor:
+    """The few messages of the Debug Adapter Protocol that an editor sends to attach, break and go on."""
+
+    def __init__(self, port):
+        self._link = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._file = self._link.makefile("rwb")
+        self._number = 0
+
+    def send(self, command, **arguments):
+        self._number += 1
+        message = {"seq": self._number, "type": "request", "command": command, "arguments": arguments}
+        body = json.dumps(message).encode()
+        self._file.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self._file.flush()
+
+    def await_(self, kind, name):
+        while True:
+            length = 0
+            while line := self._file.readline().strip():
+                length = int(line.partition(b":")[2])
+            message = json.loads(self._file.read(length))
+            if message["type"] == kind and message.get("event", message.get("command")) == name:
+                return message.get("body") or {}
+
+    def attach(self, break_in, line):
+        self.send("initialize", adapterID="tests", pathFormat="path")
+        self.await_("response", "initialize")
+        self.send("attach", justMyCode=False)
+        self.await_("event", "initialized")
+        self.send("setBreakpoints", source={"path": break_in}, breakpoints=[{"line": line}])
+        self.await_("response", "setBreakpoints")
+        self.send("configurationDone")
+
+    def close(self):
+        self._file.close()
+        self._link.close()
+
+
+@pytest.fixture
+def started(alone):
+    """Starts command lines; whatever still runs at the end is ended."""
+    running = []
+
+    def start(*words):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        running.append(subprocess.Popen([ZAFFRE, *words], env=alone.environment, text=True, **pipes))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_a_debugger_attaches_before_the_script_starts_and_may_take_its_time(tried, started, folder, request):
+    line = next(n for n, text in enumerate(SCORE.splitlines(), 1) if "rows = json" in text)
+    words = ("--local", "-f", folder / "blue.yml", "--vscode-debug", "-n", "green")
+    create = started("online-deployment", "create", *words)
+    said = []
+    while not said or "waiting for a debugger" not in said[-1]:
+        said.append(create.stderr.readline())
+        assert said[-1], said
+    assert '"type": "debugpy"' in "".join(said)
+    editor = Editor(int(said[-1].rsplit(":", 1)[1]))
+    request.addfinalizer(editor.close)
+    editor.attach("/var/azureml-app/code/score.py", line)
+    _, rest = create.communicate(timeout=60)
+    assert create.returncode == 0
+    assert "the factor is 5" in rest
+    rows = ("-d", "green", "-r", folder / "rows.json")
+    call = started("online-endpoint", "invoke", "--local", "-n", "tried", *rows)
+    thread = editor.await_("event", "stopped")["threadId"]
+    assert call.poll() is None
+    editor.send("continue", threadId=thread)
+    assert json.loads(call.communicate(timeout=60)[0]) == [5, 10]
+
+
+def test_no_debugger_is_waited_for_on_a_server_of_others(zaffre, folder):
+    wanted = ("endpoint_name=shared", "zaffre.debugger_port=5678")
+    zaffre("online-endpoint", "create", "-n", "shared")
+    said = zaffre(
+        "online-deployment",
+        "create",
+        "-f",
+        folder / "blue.yml",
+        *[w for s in wanted for w in ("--set", s)],
+        code=3,
+    )
+    assert "--local --vscode-debug" in said.stderr
+    zaffre("online-endpoint", "delete", "-n", "shared", "-y")
 
 
 def test_the_private_server_ends_when_nobody_asks_and_takes_an_empty_router_along(tmp_path, alone):

@@ -74,13 +74,9 @@ def build(
         runtime_source=Path(zaffre_runtime.__file__).parent,
         isolated=isolated,
     )
-    types = instance_types.load(
-        Path(configured.instance_types_file) if configured.instance_types_file else None
-    )
     box = secrets.Box(home.path / "secrets.key")
-    room = rooms.Room(
-        box, shop.table, types, configured.scoring_url.rstrip("/") or router.url, configured.scoring_domain
-    )
+    room = _room(configured, box, shop, router.url)
+    types = room.instance_types
 
     def tree(workspace: str, digest: str) -> manifests.Manifest:
         with database.read() as uow:
@@ -113,6 +109,18 @@ def build(
     endless = worker.build(database, reconciler, preparations)
     face = context.Online(room, runner, preparations)
     return Online(face, converting, router, endless, machine, keepers)
+
+
+def _room(configured: settings.Settings, box: secrets.Box, shop: workshop.Workshop, url: str) -> rooms.Room:
+    table = configured.instance_types_file
+    return rooms.Room(
+        box,
+        shop.table,
+        instance_types.load(Path(table) if table else None),
+        configured.scoring_url.rstrip("/") or url,
+        configured.scoring_domain,
+        allow_debugger=configured.allow_debugger,
+    )
 
 
 def _scoring_port(configured: settings.Settings, home: homes.Home) -> int:

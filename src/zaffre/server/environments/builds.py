@@ -78,9 +78,15 @@ class Builder:
         self._prefer_shared = prefer_shared
 
     def ensure(
-        self, lock: locks.Lock, *, log: Log, definition: definitions.Definition | None = None
+        self,
+        lock: locks.Lock,
+        *,
+        log: Log,
+        definition: definitions.Definition | None = None,
+        debugger: bool = False,
     ) -> BuiltEnvironment:
         """The environment of a lock, built if it is not there yet; `definition` lends the credentials of its indexes.
+        With `debugger` its overlay holds what an editor attaches to.
 
         Raises Invalid (does not build, or conflicts with the runtime), Unsupported (Python gone), Unavailable.
         """
@@ -92,7 +98,8 @@ class Builder:
             with self._record(lock.digest, log) as both:
                 cached = not self._build(slot, lock, definition, both)
         slot.touch()
-        overlay = self._overlay.ensure(self._interpreter(lock), log=log)
+        beside = self._overlay.with_debugger() if debugger else self._overlay
+        overlay = beside.ensure(self._interpreter(lock), log=log)
         return BuiltEnvironment(lock.digest, slot.path, _python(slot.path), overlay, cached)
 
     def prepare(self, *, log: Log) -> Path:

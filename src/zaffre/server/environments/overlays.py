@@ -20,6 +20,7 @@ Log = Callable[[str], None]
 # Packages of the overlay that the runtime takes in other versions too; of every other one it takes its pin alone.
 _ACCEPTED = {"msgspec": ">=0.18.6"}
 _PINS = "overlay.txt"
+_DEBUGGER = ("debugpy>=1.8,<2",)
 _BOOT = "zaffre_boot.py"
 
 
@@ -53,6 +54,11 @@ class Overlays:
     source: Path
     uv: uv.Uv
     compiled: bytecode.Store
+    extra: tuple[str, ...] = ()
+
+    def with_debugger(self) -> "Overlays":
+        """Overlays that hold the debugger too: few deployments wait for one, so the others do not carry it."""
+        return dataclasses.replace(self, extra=_DEBUGGER)
 
     def conflicts(self, lock: locks.Lock) -> list[str]:
         """What in a lock would break the runtime, in sentences."""
@@ -88,14 +94,11 @@ class Overlays:
         self.compiled.compile_folder(interpreter.path, interpreter.minor, folder, hold=hold, log=log)
 
     def _pins(self) -> list[str]:
-        return list(
-            requirements.parse(
-                (self.source / _PINS).read_text(encoding="utf-8").splitlines(), source=_PINS
-            ).requirements
-        )
+        lines = (self.source / _PINS).read_text(encoding="utf-8").splitlines()
+        return [*requirements.parse(lines, source=_PINS).requirements, *self.extra]
 
     def _digest(self, interpreter: pythons.Interpreter) -> str:
-        digest = hashlib.sha256(f"{interpreter.minor} {interpreter.platform}".encode())
+        digest = hashlib.sha256(f"{interpreter.minor} {interpreter.platform} {self.extra}".encode())
         for file in sorted(self.source.rglob("*")):
             if file.is_file() and file.suffix != ".pyc":
                 content = hashlib.sha256(file.read_bytes()).hexdigest()

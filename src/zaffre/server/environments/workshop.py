@@ -63,10 +63,11 @@ class Workshop:
         definition: definitions.Definition,
         *,
         log: Log,
+        debugger: bool = False,
     ) -> tuple[locks.Lock, builds.BuiltEnvironment]:
         """The lock of a subject and the environment built from it. Raises as `lock` and `builds.Builder.ensure`."""
         lock = self.lock(caller, workspace, subject, definition, log=log)
-        return lock, self.builder.ensure(lock, log=log, definition=definition)
+        return lock, self.builder.ensure(lock, log=log, definition=definition, debugger=debugger)
 
     def unused(self, caller: access.Caller, *, in_use: set[str], dry_run: bool) -> list[builds.Kept]:
         """Delete what is built from no kept lock and runs nowhere (`in_use` are lock digests); returns what went."""

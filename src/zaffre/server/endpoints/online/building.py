@@ -31,7 +31,8 @@ class Building:
         registered = (asked["name"], asked["version"]) if "version" in asked else None
         if registered:
             self._bring_lock(workspace, registered, subject)
-        lock, built = self.workshop.build(_CALLER, workspace, subject, definition, log=log)
+        debugger = bool(resolved.get("debugger"))
+        lock, built = self.workshop.build(_CALLER, workspace, subject, definition, log=log, debugger=debugger)
         if registered:
             self._keep_lock(workspace, registered, lock)
         return built, lock.stand_in

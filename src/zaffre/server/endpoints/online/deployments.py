@@ -34,6 +34,7 @@ def put(
     endpoint, name = deployment.endpoint_name or "", deployment.name or ""
     access.require(caller, "endpoints/write", rooms.resource(workspace, endpoint))
     settings.check(deployment)
+    settings.check_debugger(deployment, allowed=room.allow_debugger)
     if deployment.instance_type:
         room.instance_types.get(deployment.instance_type)
     row = _prepare(uow, workspace, endpoint, name, if_match=if_match)

@@ -3,7 +3,8 @@
 resolved = {"models": [{name, version, type, address}], "ensemble": bool,
             "environment": {id, name, version} | {id, curated} | None,
             "code": {address, digest, name} | None,
-            "optimize": {to, required, caller}  (absent unless asked for)}
+            "optimize": {to, required, caller}  (absent unless asked for),
+            "debugger": True  (absent unless one is waited for)}
 """
 
 from collections.abc import Iterable
@@ -52,7 +53,8 @@ def resolve(
     else:
         environment = no_code.environment(deployment, files)
     resolved = {"models": found, "ensemble": ensemble, "environment": environment, "code": code}
-    return {**resolved, **_optimize(caller, deployment)}
+    debugger = {"debugger": True} if settings.debugger_port(deployment) else {}
+    return {**resolved, **_optimize(caller, deployment), **debugger}
 
 
 def _must_optimize(deployment: contract.OnlineDeployment) -> bool:

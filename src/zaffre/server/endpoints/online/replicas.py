@@ -67,8 +67,8 @@ def spec(
         limits_shared=f"{slot.replicas}.{slot.instance}" if settings.workers(deployment) > 1 else "",
         devices=place.devices or (),
         listen=True,
-        liveness=_liveness(deployment),
-        start_timeout_s=place.start_timeout_s,
+        liveness=None if settings.debugger_port(deployment) else _liveness(deployment),
+        start_timeout_s=None if settings.debugger_port(deployment) else place.start_timeout_s,
     )
 
 
@@ -133,6 +133,7 @@ def _config(
         "max_batch": (extension.max_batch if extension else None) or _BATCH,
         "max_concurrent_requests": requests.max_concurrent_requests_per_instance,
         "counts_file": str(place.paths.scratch / COUNTS),
+        "debugger_port": settings.debugger_port(deployment),
         "log_level": deployment.environment_variables.get("AZUREML_LOG_LEVEL", "INFO"),
     }
 

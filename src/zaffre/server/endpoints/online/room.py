@@ -25,6 +25,7 @@ class Room:
     instance_types: instance_types.InstanceTypes
     scoring_url: str
     scoring_domain: str = ""
+    allow_debugger: bool = False
 
     def address(self, workspace: str, endpoint: str) -> str:
         """Where an endpoint answers, without the last part of the path."""

@@ -12,6 +12,7 @@ from zaffre.server.endpoints.online import quantities
 _WORDS = frozenset({"description", "tags", "properties"})
 _ROUTER_AND_NUMBER = frozenset({"instance_count", "scale_settings", "readiness_probe"})
 _MOST_WORKERS = 64
+DEBUGGED_TIMEOUT_MS = 24 * 60 * 60 * 1000
 NO_CODE_CONCURRENCY = 64
 """What an instance takes at a time where Zaffre itself scores: as many as it scores together."""
 
@@ -75,6 +76,27 @@ def _check_optimize(deployment: contract.OnlineDeployment) -> None:
         )
 
 
+def check_debugger(deployment: contract.OnlineDeployment, *, allowed: bool) -> None:
+    """Raise Denied or Invalid where a debugger cannot be waited for."""
+    if debugger_port(deployment) is None:
+        return
+    if not allowed:
+        raise errors.Denied(
+            f"{subject(deployment)}: this server lets no deployment wait for a debugger.",
+            hint="Debug on your own machine: `--local --vscode-debug`.",
+        )
+    if instances(deployment) * workers(deployment) > 1:
+        raise errors.Invalid(
+            f"{subject(deployment)}: one process alone can wait at the debugger's port.",
+            hint="Set instance_count to 1, and leave WORKER_COUNT out.",
+        )
+
+
+def debugger_port(deployment: contract.OnlineDeployment) -> int | None:
+    """Where the process waits for a debugger, if it does."""
+    return deployment.zaffre.debugger_port if deployment.zaffre else None
+
+
 def subject(deployment: contract.OnlineDeployment) -> str:
     """`endpoints/churn/deployments/blue`."""
     return f"endpoints/{deployment.endpoint_name}/deployments/{deployment.name}"
@@ -103,9 +125,13 @@ def workers(deployment: contract.OnlineDeployment) -> int:
 def requests(deployment: contract.OnlineDeployment) -> parts.OnlineRequestSettings:
     """Request settings with every default in place."""
     given = deployment.request_settings or parts.OnlineRequestSettings()
-    if deployment.code_configuration is None:
-        return given.with_defaults(max_concurrent_requests_per_instance=NO_CODE_CONCURRENCY)
-    return given.with_defaults()
+    own = (
+        {} if deployment.code_configuration else {"max_concurrent_requests_per_instance": NO_CODE_CONCURRENCY}
+    )
+    whole = given.with_defaults(**own)
+    if debugger_port(deployment):  # who steps through a call wants no clock beside
+        return whole.model_copy(update={"request_timeout_ms": DEBUGGED_TIMEOUT_MS})
+    return whole
 
 
 def probe(given: parts.ProbeSettings | None) -> parts.ProbeSettings:
