@@ -6,6 +6,7 @@ Never downloads an interpreter.
 
 import dataclasses
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -143,18 +144,24 @@ def _candidates(environ: Mapping[str, str]) -> list[Path]:
     pyenv = Path(environ.get("PYENV_ROOT") or home / ".pyenv") / "versions"
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
     managed = Path(environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv/python")
-    folders += sorted(
-        folder / "bin" for parent in (pyenv, managed) if parent.is_dir() for folder in parent.iterdir()
-    )
+    folders += sorted(folder / "bin" for parent in (pyenv, managed) for folder in _below(parent))
     shims = pyenv.parent / "shims"
     found = [
         folder / name
         for folder in folders
-        if folder != shims and folder.is_dir()
+        if folder != shims and os.path.isdir(folder)  # noqa: PTH112 Path's own raises where we may not look
         for name in ("python3", *(f"python3.{minor}" for minor in range(9, 20)))
     ]
-    real = {path.resolve(): path for path in reversed(found) if path.is_file()}
+    real = {path.resolve(): path for path in reversed(found) if os.path.isfile(path)}  # noqa: PTH113 as above
     return list(real)
+
+
+def _below(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where there is none, or one of somebody else."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _ask(executable: str) -> Interpreter | None:

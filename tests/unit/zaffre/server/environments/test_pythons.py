@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +89,25 @@ def test_this_machine_has_at_least_the_servers_own():
     own = next(one for one in found if one.server)
     assert own.version.startswith("3.")
     assert own.platform
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_folders_of_others_are_passed_over(tmp_path):
+    (tmp_path / "closed" / "versions" / "3.11" / "bin").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o700)
+    closed = tmp_path / "closed"
+    os.seteuid(65534)
+    try:
+        found = pythons.find(
+            {
+                "PYENV_ROOT": str(closed),
+                "PATH": f"{closed / 'versions/3.11/bin'}:/usr/bin",
+                "HOME": str(closed),
+            }
+        )
+    finally:
+        os.seteuid(0)
+    assert found
 
 
 def test_what_does_not_run_is_no_interpreter(tmp_path):
