@@ -62,8 +62,6 @@ class Upstream:
         if "wait_s" in asked:
             await asyncio.sleep(asked["wait_s"])
         told = json.dumps({"name": self.name, "request": lines[0], "headers": fields}).encode()
-        head = (
-            f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nazureml-model-deployment: {self.name}\r\n"
-        )
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-upstream: {self.name}\r\n"
         writer.write(f"{head}content-length: {len(told)}\r\n\r\n".encode() + told)
         await writer.drain()

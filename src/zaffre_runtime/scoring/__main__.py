@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import List, NoReturn
 
 from zaffre_runtime.scoring import (
+    batching,
     config,
     dataplane,
     debugger,
@@ -76,7 +77,7 @@ def _prepare(settings: config.Config) -> None:
 def _scorer(settings: config.Config) -> scripts.Script | loaders.NoCode:
     if settings.entry_script is None:
         return loaders.load(settings)
-    script = scripts.load(Path(settings.app_root or "."), settings.entry_script)
+    script = scripts.load(Path(settings.app_root or "."), settings.entry_script, settings.max_batch)
     script.start()
     return script
 
@@ -100,7 +101,8 @@ def _opened(
     gc.freeze()  # the model and its libraries live as long as the process: do not look at them again
     plane = dataplane.DataPlane(scorer, settings)
     cors = os.environ.get("AML_CORS_ORIGINS", "")
-    front = http.Front(plane, settings, documents=documents, cors_origins=cors)
+    tensors = scorer.tensors() if isinstance(scorer, batching.Batched) else None
+    front = http.Front(plane, settings, documents=documents, cors_origins=cors, tensors=tensors)
     clock = watch.Watch(plane, settings)
     clock.take_signals()
     clock.begin(listener.Listener(front, settings.socket, host=settings.host, port=settings.port))

@@ -5,6 +5,7 @@ Used by loaders. Works by what a value can do (`tolist`, `to_dict`), so that it 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Callable, List, Sequence
 
 
@@ -54,6 +55,23 @@ def parts(output: Any, counts: Sequence[int]) -> List[Any]:
     if isinstance(output, (list, tuple)) and output and all(hasattr(item, "shape") for item in output):
         return [list(one) for one in zip(*(parts(item, counts) for item in output))]
     return _sliced(output, counts)
+
+
+def slices(output: Any, counts: Sequence[int]) -> List[Any]:
+    """As `parts`, but each part stays what it is: an array, a frame."""
+    if len(counts) == 1:
+        return [output]
+    if isinstance(output, dict):
+        split = {key: slices(item, counts) for key, item in output.items()}
+        return [{key: items[index] for key, items in split.items()} for index in range(len(counts))]
+    if isinstance(output, (list, tuple)) and output and all(hasattr(item, "shape") for item in output):
+        return [list(one) for one in zip(*(slices(item, counts) for item in output))]
+    whole = output.toarray() if hasattr(output, "toarray") else output
+    by_position = whole.iloc if hasattr(whole, "iloc") else whole
+    if not hasattr(by_position, "__getitem__") or len(whole) != sum(counts):
+        raise NotByRow
+    ends = list(itertools.accumulate(counts))
+    return [by_position[end - count : end] for end, count in zip(ends, counts)]
 
 
 def _sliced(output: Any, counts: Sequence[int]) -> List[Any]:

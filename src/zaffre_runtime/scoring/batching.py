@@ -5,12 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from typing import Any, Dict, Hashable, List, NamedTuple, Optional, Protocol, Tuple
+from typing import Any, Dict, Hashable, List, Optional, Protocol
 
-from zaffre_runtime.scoring import answers, arrays, errors, exchange, payloads, swagger
+import msgspec
+
+from zaffre_runtime.scoring import (
+    answers,
+    arrays,
+    errors,
+    exchange,
+    inference,
+    inference_rows,
+    payloads,
+    swagger,
+)
 
 
-class Rows(NamedTuple):
+class Rows(msgspec.Struct, gc=False):
     """One request's input. Inputs with the same `key` may be joined; None means alone."""
 
     value: Any
@@ -29,47 +40,110 @@ class Model(Protocol):
     def schemas(self) -> swagger.Schemas: ...
 
 
+class _Member(msgspec.Struct, gc=False):
+    """One request of a call: where its answer goes, and the request where it came as tensors."""
+
+    index: int
+    rows: Rows
+    request: Optional[inference.Request]
+
+
 class Batched:
-    def __init__(self, model: Model, most: int) -> None:
+    """`name` and `version` are the model's, as the inference protocol repeats them."""
+
+    def __init__(self, model: Model, most: int, *, name: str = "model", version: str = "1") -> None:
         self.most = most
         self._model = model
+        self._name, self._version = name, version
         self._joins = True
+        self._schemas = model.schemas()
+        self._methods = self._schemas.input.get("properties", {}).get("method", {}).get("enum", [])
 
     def schemas(self) -> swagger.Schemas:
-        return self._model.schemas()
+        return self._schemas
+
+    def tensors(self) -> Dict[str, Any]:
+        """What the inference protocol says of the model."""
+        describe = getattr(self._model, "tensors", None)
+        inputs = describe() if describe is not None else []
+        outputs = [{"name": name, "datatype": "FP64", "shape": [-1]} for name in self._methods]
+        return {
+            "platform": type(self._model).__module__.rpartition(".")[2],
+            "inputs": inputs,
+            "outputs": outputs,
+        }
 
     def warm_up(self) -> None:
         """Score the example once, so that what libraries load late is there before the first caller is."""
-        example = json.dumps(self.schemas().input.get("example", {})).encode()
+        example = json.dumps(self._schemas.input.get("example", {})).encode()
         with contextlib.suppress(Exception):  # a model may well refuse an example of zeros
             self._model.predict([self._model.parse(example)])
 
     def score(self, exchanges: List[exchange.Exchange]) -> List[answers.Answer]:
         found: List[Optional[answers.Answer]] = [None] * len(exchanges)
-        groups: Dict[Hashable, List[Tuple[int, Rows]]] = {}
+        groups: Dict[Hashable, List[_Member]] = {}
         for index, asked in enumerate(exchanges):
             try:
-                rows = self._model.parse(_body(asked))
+                member = self._member(index, asked)
             except errors.Refused as refusal:
-                found[index] = answers.refusal(refusal.status, refusal.message)
+                refuse = inference.refusal if asked.is_inference else answers.refusal
+                found[index] = refuse(refusal.status, refusal.message)
             else:
-                joined = rows.key is not None and self._joins
-                groups.setdefault((True, rows.key) if joined else (False, index), []).append((index, rows))
+                key = member.rows.key
+                joined = key is not None and self._joins
+                groups.setdefault((True, key) if joined else (False, index), []).append(member)
         for members in groups.values():
-            for (index, _), answer in zip(members, self._predict([rows for _, rows in members])):
-                found[index] = answer
+            for member, answer in zip(members, self._predict(members)):
+                found[member.index] = answer
         return [answer for answer in found if answer is not None]
 
-    def _predict(self, inputs: List[Rows]) -> List[answers.Answer]:
+    def _member(self, index: int, asked: exchange.Exchange) -> _Member:
+        if not asked.is_inference:
+            return _Member(index, self._model.parse(_body(asked)), None)
+        request = inference.decode(asked.body, asked.header(inference.HEADER), _numpy())
+        return _Member(index, self._model.parse(inference_rows.body(request, self._methods)), request)
+
+    def _predict(self, members: List[_Member]) -> List[answers.Answer]:
         started = time.perf_counter()
-        output = self._model.predict(inputs)
-        exec_ms = (time.perf_counter() - started) * 1000
         try:
-            values = arrays.parts(output, [rows.size for rows in inputs])
+            output = self._model.predict([member.rows for member in members])
+        except errors.Refused as refusal:
+            if len(members) > 1 or members[0].request is None:
+                raise
+            return [inference.refusal(refusal.status, refusal.message)]
+        exec_ms = (time.perf_counter() - started) * 1000
+        counts = [member.rows.size for member in members]
+        try:
+            if all(member.request is None for member in members):
+                values = arrays.parts(output, counts)
+                return [_plain(value, exec_ms) for value in values]
+            slices = arrays.slices(output, counts)
         except arrays.NotByRow:
             self._joins = False  # this model does not answer row by row: from now on each request alone
-            return [self._predict([rows])[0] for rows in inputs]
-        return [answers.Answer(200, answers.encode(value), answers.JSON, False, exec_ms) for value in values]
+            return [self._predict([member])[0] for member in members]
+        return [self._rendered(member, part, exec_ms) for member, part in zip(members, slices)]
+
+    def _rendered(self, member: _Member, part: Any, exec_ms: float) -> answers.Answer:
+        if member.request is None:
+            return _plain(arrays.plain(part), exec_ms)
+        try:
+            outputs = inference_rows.outputs(member.request, part, _numpy())
+            return inference.encode(
+                member.request, outputs, self._name, version=self._version, exec_ms=exec_ms
+            )
+        except errors.Refused as refusal:
+            return inference.refusal(refusal.status, refusal.message)
+
+
+def _plain(value: Any, exec_ms: float) -> answers.Answer:
+    return answers.Answer(200, answers.encode(value), answers.JSON, False, exec_ms)
+
+
+def _numpy() -> Any:
+    """Every loader has imported it."""
+    import numpy as np
+
+    return np
 
 
 def _body(asked: exchange.Exchange) -> bytes:

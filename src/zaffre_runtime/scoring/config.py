@@ -48,6 +48,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     debugger_port: Optional[int] = None
     health_path: str = "/"
     counts_file: Optional[str] = None
+    names_itself: bool = True  # False where the router says which deployment, revision and server answered
 
 
 def load(environ: MutableMapping[str, str]) -> Config:

@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import List, Optional, Protocol
 
-from zaffre_runtime.scoring import answers, config, errors, exchange, logs, meter, patience
+from zaffre_runtime.scoring import answers, config, errors, exchange, logs, meter, patience, tap
 
 TURN = 64  # requests taken from the queue at once
 
@@ -38,13 +38,14 @@ class Call:
 
 
 class DataPlane:
-    def __init__(self, scorer: Scorer, settings: config.Config) -> None:
+    def __init__(self, scorer: Scorer, settings: config.Config, collects: Optional[tap.Tap] = None) -> None:
         self.running: Optional[Call] = None
         self.patience = patience.Patience(settings)
         self.meter = meter.Meter(settings.counts_file)
         self._scorer = scorer
         self._max_waiting = settings.max_waiting
         self._managed = settings.managed
+        self._tap = collects
         self._turn = max(scorer.most, TURN)
         self._waiting: queue.SimpleQueue[Optional[exchange.Exchange]] = queue.SimpleQueue()
 
@@ -113,6 +114,9 @@ class DataPlane:
             own = answer.status == 200 or not self._managed
             one.answer(answer if own else answers.seen_from_outside(answer))
         self.meter.called(call, self._waiting.qsize())
+        if self._tap is not None:
+            for one, answer in zip(batch, found):
+                self._tap.offer(one, answer)
 
     @staticmethod
     def _failure(error: Exception, asked: exchange.Exchange, *, call: Call) -> answers.Answer:

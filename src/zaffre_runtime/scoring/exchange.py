@@ -58,7 +58,9 @@ def identity(headers: Any) -> List[Tuple[str, str]]:
 class Exchange:
     """`body` is complete before the exchange reaches the data plane."""
 
-    __slots__ = ("_common", "_open", "_proto", "_watcher", "arrived", "body", "headers", "identity", "scope")
+    __slots__ = (
+        "_common", "_open", "_proto", "_watcher", "arrived", "body", "headers", "identity", "is_inference", "scope",
+    )  # fmt: skip
 
     def __init__(self, watcher: Any, common: List[Tuple[str, str]]) -> None:
         self._watcher = watcher
@@ -69,6 +71,7 @@ class Exchange:
         self.headers = self.scope.headers
         self.identity: List[Tuple[str, str]] = []
         self.body = b""
+        self.is_inference = False  # whether the body is of the Open Inference Protocol
         self.arrived = 0.0  # when it was complete; set by the data plane
 
     def receive(self) -> Any:

@@ -9,7 +9,7 @@ import traceback
 import urllib.parse
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from zaffre_runtime.scoring import answers, config, dataplane, exchange, swagger
+from zaffre_runtime.scoring import answers, config, dataplane, exchange, inference_routes, swagger
 
 Header = Tuple[str, str]
 SCORING_METHODS = ("POST", "GET")
@@ -48,22 +48,28 @@ class Front:
         *,
         documents: swagger.Documents,
         cors_origins: str,
+        tensors: Optional[Dict[str, Any]] = None,
     ) -> None:
         self._plane = plane
         self._max_body = settings.max_body_bytes
         self._documents = documents
         self._cors = Cors(cors_origins) if cors_origins else None
-        self._common = [
-            ("x-ms-server-version", exchange.SERVER_VERSION),
-            ("azureml-model-deployment", settings.deployment),
-            ("x-zaffre-revision", settings.revision),
-        ]
+        self._common = (
+            [
+                ("x-ms-server-version", exchange.SERVER_VERSION),
+                ("azureml-model-deployment", settings.deployment),
+                ("x-zaffre-revision", settings.revision),
+            ]
+            if settings.names_itself
+            else []
+        )
         self._routes: Dict[str, Callable[[exchange.Exchange], None]] = {
             settings.health_path: self._health,
             "/": self._health,
             "/score": self._score,
             "/swagger.json": self._swagger,
         }
+        self._inference = inference_routes.Routes(settings, tensors, infer=self._infer)
 
     def __call__(self, watcher: Any) -> None:
         asked = exchange.Exchange(watcher, self._common)
@@ -76,7 +82,10 @@ class Front:
             )
 
     def _route(self, asked: exchange.Exchange) -> None:
-        handler = self._routes.get(asked.scope.path)
+        path = asked.scope.path
+        handler = self._routes.get(path)
+        if handler is None and path.startswith(inference_routes.PREFIX):
+            handler = self._inference.handler(path)
         try:
             asked.identity = exchange.identity(asked.headers)
         except exchange.HeadersTooLong as error:
@@ -85,7 +94,7 @@ class Front:
             asked.identity = asked.identity + self._cors.headers(asked)
         if handler is None:
             return asked.answer_with(
-                answers.message(404, f"There is nothing at {asked.scope.path}; requests go to /score.")
+                answers.message(404, f"There is nothing at {path}; requests go to /score.")
             )
         return handler(asked)
 
@@ -106,6 +115,15 @@ class Front:
             return asked.answer_with(answers.Answer(200, b"", answers.HTML))
         if method not in SCORING_METHODS:
             return asked.answer_with(_method_not_allowed("GET, POST, OPTIONS"))
+        return self._receive(asked)
+
+    def _infer(self, asked: exchange.Exchange) -> None:
+        if asked.scope.method != "POST":
+            return asked.answer_with(_method_not_allowed("POST"))
+        asked.is_inference = True
+        return self._receive(asked)
+
+    def _receive(self, asked: exchange.Exchange) -> None:
         headers = asked.headers
         length = headers.get("content-length")
         if length is None and headers.get("transfer-encoding") is not None:

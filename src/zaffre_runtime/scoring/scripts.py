@@ -24,8 +24,18 @@ from zaffre_runtime.scoring.compat import headers, install, request
 
 ENTRY_MODULE = "entry_module"
 HEADERS_PARAMETER = "request_headers"
+BATCH_FUNCTION = "run_batch"
 OURS_TO_SET = frozenset(
-    ("connection", "content-length", "content-type", "transfer-encoding", "x-ms-run-function-failed")
+    (
+        "azureml-model-deployment",
+        "connection",
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "x-ms-run-function-failed",
+        "x-ms-server-version",
+        "x-zaffre-revision",
+    )
 )
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -34,11 +44,9 @@ Arguments = Callable[[exchange.Exchange], Dict[str, Any]]
 
 
 class Script:
-    """`most` is 1: a user's run() is called once per request."""
+    """`most` is 1: a user's run() is called once per request. A script that defines run_batch() opts in to more."""
 
-    most = 1
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int = 1) -> None:
         self._path = path
         install.install()
         module = _imported(path)
@@ -47,6 +55,8 @@ class Script:
         names = self._parameters()
         self._wants_headers = HEADERS_PARAMETER in [name.name for name in names]
         self._arguments = self._mode([name for name in names if name.name != HEADERS_PARAMETER])
+        self._run_batch = self._batch_function(module)
+        self.most = most if self._run_batch is not None else 1
 
     def start(self) -> None:
         try:
@@ -55,7 +65,9 @@ class Script:
             raise errors.ScriptError(f"{self._path.name}: init() failed: {_described(error)}") from error
 
     def score(self, exchanges: List[exchange.Exchange]) -> List[answers.Answer]:
-        return [self._score(asked) for asked in exchanges]
+        if len(exchanges) == 1 or self._run_batch is None:
+            return [self._score(asked) for asked in exchanges]
+        return self._score_together(exchanges, self._run_batch)
 
     def schemas(self) -> swagger.Schemas:
         util = sys.modules.get("inference_schema.schema_util")
@@ -70,7 +82,25 @@ class Script:
             arguments[HEADERS_PARAMETER] = headers.HeaderDict.of(asked.headers.items())
         started = time.perf_counter()
         value = self._run(**arguments)
+        return self._answer(asked, value, (time.perf_counter() - started) * 1000)
+
+    def _score_together(
+        self, exchanges: List[exchange.Exchange], run_batch: Callable[[List[Any]], Any]
+    ) -> List[answers.Answer]:
+        """Whatever goes wrong here, the data plane asks run() for each request alone."""
+        inputs = [next(iter(self._arguments(asked).values())) for asked in exchanges]
+        started = time.perf_counter()
+        values = run_batch(inputs)
         exec_ms = (time.perf_counter() - started) * 1000
+        if not isinstance(values, (list, tuple)) or len(values) != len(exchanges):
+            found = len(values) if isinstance(values, (list, tuple)) else type(values).__name__
+            logs.say(
+                f"run_batch() must return a list of {len(exchanges)} results, returned {found}; run() is called"
+            )
+            return [self._score(asked) for asked in exchanges]
+        return [self._answer(asked, value, exec_ms) for asked, value in zip(exchanges, values)]
+
+    def _answer(self, asked: exchange.Exchange, value: Any, exec_ms: float) -> answers.Answer:
         if _is_response(value):
             return _from_response(value, exec_ms)
         try:
@@ -109,11 +139,23 @@ class Script:
             return lambda asked: _by_name(parameters, _object(asked))
         return lambda asked: {first: _text(asked)}
 
+    def _batch_function(self, module: ModuleType) -> Optional[Callable[[List[Any]], Any]]:
+        found = getattr(module, BATCH_FUNCTION, None)
+        if found is None:
+            return None
+        util = sys.modules.get("inference_schema.schema_util")
+        if not callable(found) or self._wants_headers or (util and util.is_schema_decorated(self._run)):
+            self._refuse(
+                f"defines {BATCH_FUNCTION}, which goes with a run() that takes the raw data or the raw request alone"
+                " (neither @input_schema nor request_headers)"
+            )
+        return found  # type: ignore[no-any-return]
+
     def _refuse(self, reason: str) -> NoReturn:
         raise errors.ScriptError(f"{self._path.name} {reason}.")
 
 
-def load(app_root: Path, entry_script: str) -> Script:
+def load(app_root: Path, entry_script: str, most: int = 1) -> Script:
     path = app_root / entry_script
     if not path.is_file():
         there = (
@@ -122,7 +164,7 @@ def load(app_root: Path, entry_script: str) -> Script:
             else "nothing"
         )
         raise errors.ScriptError(f"the scoring script {entry_script} is not in {app_root}; there is: {there}")
-    return Script(path)
+    return Script(path, most)
 
 
 def _imported(path: Path) -> ModuleType:

@@ -377,3 +377,17 @@ def test_cors_and_the_users_own_swagger(start):
         "access-control-allow-origin"
         not in replica.ask(body="", headers={"origin": "https://c.example"}).headers
     )
+
+
+def test_where_the_router_says_who_answered_the_replica_and_its_script_do_not(start):
+    script = """
+        from azureml.contrib.services.aml_request import rawhttp
+        from azureml.contrib.services.aml_response import AMLResponse
+        def init(): pass
+        @rawhttp
+        def run(request):
+            return AMLResponse("x", 200, {"X-Zaffre-Revision": "mine", "azureml-model-deployment": "mine", "x-own": "1"})
+    """
+    headers = start(script, names_itself=False).ask(body=b"x").headers
+    assert headers["x-own"] == "1"
+    assert not {"x-zaffre-revision", "azureml-model-deployment", "x-ms-server-version"} & set(headers.keys())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, NamedTuple, Tuple
 
-from zaffre_runtime.scoring import batching, config, errors
+from zaffre_runtime.scoring import batching, config, errors, inference_routes
 from zaffre_runtime.scoring.loaders import mlflow, onnx, sklearn, tensorflow
 
 DEEPEST = 4
@@ -47,7 +47,8 @@ def load(settings: config.Config) -> NoCode:
         )
     folder = _model_folder(settings)
     loader, path = _choose(folder, settings.model_kind)
-    scorer = batching.Batched(loader.load(path), settings.max_batch)
+    name, version = inference_routes.model_name(settings)
+    scorer = batching.Batched(loader.load(path), settings.max_batch, name=name, version=version)
     scorer.warm_up()
     return scorer
 

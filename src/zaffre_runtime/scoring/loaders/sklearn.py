@@ -107,6 +107,10 @@ class SklearnModel:
             given, {"type": "array", "items": {"type": "object"}}, swagger.ANYTHING.versions
         )
 
+    def tensors(self) -> List[Dict[str, Any]]:
+        """The input in the words of the inference protocol; its name is not looked at."""
+        return [{"name": "data", "datatype": "FP64", "shape": [-1, self._width or -1]}]
+
     def parse(self, body: bytes) -> batching.Rows:
         found = frames.numbers(body)
         if found is None:

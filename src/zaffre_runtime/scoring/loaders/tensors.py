@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from zaffre_runtime.scoring import batching, errors, swagger
+from zaffre_runtime.scoring import batching, errors, inference, swagger
 from zaffre_runtime.scoring.loaders import frames
 
 Shape = Tuple[Optional[int], ...]
@@ -45,6 +45,17 @@ class TensorModel:
             "example": {"input_data": example},
         }
         return swagger.Schemas(given, {"type": "object"}, swagger.ANYTHING.versions)
+
+    def tensors(self) -> List[Dict[str, Any]]:
+        """The inputs in the words of the inference protocol."""
+        return [
+            {
+                "name": one.name,
+                "datatype": inference.DATATYPES.get(self._np.dtype(one.dtype).name, "BYTES"),
+                "shape": [-1 if size is None else size for size in one.shape or (None,)],
+            }
+            for one in self._inputs
+        ]
 
     def parse(self, body: bytes) -> batching.Rows:
         found = frames.numbers(body)

@@ -18,6 +18,7 @@ class Asked:
         self.method = "POST"
         self.body = json.dumps(value).encode()
         self.given = []
+        self.is_inference = False
 
     def answer(self, answer):
         self.given.append(answer)

@@ -127,6 +127,7 @@ def _config(
         "endpoint": deployment.endpoint_name,
         "workspace": workspace,
         "revision": slot.replicas,
+        "names_itself": False,
         "request_timeout_ms": requests.request_timeout_ms,
         "max_queue_wait_ms": requests.max_queue_wait_ms,
         "managed": True,

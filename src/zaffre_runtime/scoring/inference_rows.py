@@ -1,0 +1,84 @@
+"""Between the tensors of the Open Inference Protocol and what loaders read and give. Called by batching.py.
+
+A loader reads one kind of request: the JSON bodies of /score. Tensors become such a body, so that every model that is
+served without a script answers both, joined in the same calls. `accepts` lets a loader take arrays as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Sequence
+
+from zaffre_runtime.scoring import arrays, errors, inference
+
+OUTPUT = "output"
+
+
+def body(request: inference.Request, methods: Sequence[str]) -> bytes:
+    """One tensor is the rows; several are columns or inputs by their names. An output's name may choose the method."""
+    found: Dict[str, Any] = {}
+    lists = {name: _plain(array) for name, array in request.inputs.items()}
+    if len(lists) == 1:
+        (found["data"],) = lists.values()
+        (array,) = request.inputs.values()
+        if array.ndim < 2:
+            raise errors.Refused(
+                400,
+                f"The input has the shape {list(array.shape)}: the first dimension is the rows, so two are needed.",
+            )
+    else:
+        found["input_data"] = lists
+    wanted = request.document.outputs
+    if methods and wanted:
+        if len(wanted) > 1:
+            raise errors.Refused(
+                400, "This model gives one output at a time: ask for one of " + ", ".join(methods)
+            )
+        if wanted[0].name not in (OUTPUT, *methods):
+            there = ", ".join(methods)
+            raise errors.Refused(400, f"The model has no output {wanted[0].name[:80]!r}; it has: {there}.")
+        if wanted[0].name != OUTPUT:
+            found["method"] = wanted[0].name
+    return json.dumps(found).encode()
+
+
+def _plain(array: Any) -> Any:
+    if array.dtype.kind != "O":
+        return array.tolist()
+    texts = [
+        value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in array.ravel()
+    ]
+    return _shaped(texts, array.shape)
+
+
+def _shaped(values: List[Any], shape: Sequence[int]) -> Any:
+    if len(shape) <= 1:
+        return values if shape else values[0]
+    step = len(values) // shape[0] if shape[0] else 0
+    return [_shaped(values[index * step : (index + 1) * step], shape[1:]) for index in range(shape[0])]
+
+
+def outputs(request: inference.Request, output: Any, numpy: Any) -> Dict[str, Any]:
+    """Arrays by name. A model with one output that has no name answers it under the name that was asked for."""
+    if isinstance(output, dict):
+        return {str(name): _array(value, numpy) for name, value in output.items()}
+    if hasattr(output, "columns") and hasattr(output, "iloc"):
+        return {str(name): _array(output[name].to_numpy(), numpy) for name in output.columns}
+    if isinstance(output, (list, tuple)) and len(output) > 1 and all(hasattr(one, "shape") for one in output):
+        return {f"{OUTPUT}-{index}": _array(one, numpy) for index, one in enumerate(output)}
+    wanted = request.document.outputs
+    return {wanted[0].name if len(wanted) == 1 else OUTPUT: _array(output, numpy)}
+
+
+def _array(value: Any, numpy: Any) -> Any:
+    if hasattr(value, "toarray"):
+        value = value.toarray()
+    try:
+        array = numpy.asarray(value)
+    except ValueError as error:
+        raise errors.Refused(500, f"The model's answer is no tensor: {error}") from error
+    if array.dtype.name in inference.DATATYPES:
+        return array
+    texts = numpy.empty(array.size, dtype=object)
+    texts[:] = [str(arrays.plain(one)) for one in array.ravel()]
+    return texts.reshape(array.shape)
