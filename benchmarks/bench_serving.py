@@ -1,8 +1,9 @@
 """Requests per second of one single-row scikit-learn model: ours through the whole path, beside other servers.
 
 Servers run on core 0, the load and our Envoy on core 1; a second figure of ours has Envoy on core 0 too. All are started
-first and then measured in turn, several rounds; a figure is the median of its rounds. Usage: bench_serving [--rounds N]
-[--seconds S] [--only NAME ...]
+first and then measured in turn, several rounds; a figure is the median of its rounds. After that, in short, what
+serving/variants.py lists: no model, many rows, MLflow, ONNX, a picture. Usage: bench_serving [--rounds N] [--seconds S]
+[--only NAME ...] [--variants NAME ...]
 """
 
 import argparse
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from benchmarks import measure, system
-from benchmarks.serving import contender, load, model, ours, peers
+from benchmarks.serving import contender, load, model, ours, peers, variants
 
 SERVERS, LOAD = 0, 1  # cores
 MANY, ONE = 32, 1  # connections
@@ -32,6 +33,9 @@ class Entry:
     before: Callable[[], None] = lambda: None
 
 
+VARIANT_ROUNDS, VARIANT_SECONDS = 2, 3
+VARIANT_NAMES = [variant.name for variant in variants.VARIANTS]
+
 Bursts = dict[tuple[str, int], list[load.Figures]]
 
 
@@ -44,8 +48,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the servers are stopped
     with contextlib.ExitStack() as stack:
         example = model.make(WORK / "model")
-        entries = list(_entries(stack, example, given.only))
-        bursts = _measure(entries, rounds=given.rounds, seconds=given.seconds)
+        bench = Bench(stack, example, given.only or [])
+        bursts = _measure(list(bench.entries()), rounds=given.rounds, seconds=given.seconds)
+        beside = list(bench.variants(given.variants))
+        bursts |= _measure(beside, rounds=VARIANT_ROUNDS, seconds=min(VARIANT_SECONDS, given.seconds))
     shutil.rmtree(WORK, ignore_errors=True)
     _show(bursts)
     measure.report(figures(bursts))
@@ -58,33 +64,73 @@ def _arguments() -> argparse.Namespace:
         "--seconds", type=int, default=5, help="of one burst at 32 connections; at 1 it is half of it"
     )
     parser.add_argument("--only", nargs="*", help="these servers only; ours is called zaffre")
+    parser.add_argument("--variants", nargs="*", default=VARIANT_NAMES, choices=VARIANT_NAMES)
     return parser.parse_args()
 
 
-def _entries(stack: contextlib.ExitStack, example: model.Example, only: list[str] | None) -> Iterator[Entry]:
-    """Start everybody and see that everybody answers rightly."""
-    if not only or "zaffre" in only:
-        yield from _our_entries(stack, example)
-    for peer in peers.PEERS:
-        if only and peer.name not in only:
-            continue
-        print(f"starting {peer.name}", flush=True)
-        running = peer.start(example, WORK / peer.name, SERVERS)
-        stack.callback(running.process.stop)
-        running.contender.await_right(running.process.is_alive)
-        yield Entry(peer.name, running.contender, MANY)
-        yield Entry(peer.name, running.contender, ONE)
+class Bench:
+    """Everybody who is measured, started on the servers' core and seen to answer rightly; the stack stops them."""
+
+    def __init__(self, stack: contextlib.ExitStack, example: model.Example, only: list[str]) -> None:
+        self._stack = stack
+        self._example = example
+        self._only = only
+        self._ours: system.System | None = None
+        self._peers: dict[str, contender.Contender] = {}
+
+    def entries(self) -> Iterator[Entry]:
+        """The one model, at everybody."""
+        if not self._only or "zaffre" in self._only:
+            yield from self._our_entries()
+        for peer in peers.PEERS:
+            if self._only and peer.name not in self._only:
+                continue
+            self._peers[peer.name] = found = self._started(peer, peer.name)
+            yield Entry(peer.name, found, MANY)
+            yield Entry(peer.name, found, ONE)
+
+    def _our_entries(self) -> Iterator[Entry]:
+        print("starting zaffre", flush=True)
+        pinned = ("taskset", "--cpu-list", str(SERVERS))
+        self._ours = self._stack.enter_context(system.System(WORK / "zaffre", prefix=pinned))
+        found = ours.deploy(self._ours, self._example)
+        found.await_right(lambda: True)
+        yield Entry("zaffre", found, MANY, lambda: ours.move_router(found.url, LOAD))
+        yield Entry("zaffre", found, ONE, lambda: ours.move_router(found.url, LOAD))
+        yield Entry("zaffre_one_core", found, MANY, lambda: ours.move_router(found.url, SERVERS))
+
+    def _started(self, peer: peers.Peer, name: str) -> contender.Contender:
+        print(f"starting {name}", flush=True)
+        running = peer.start(self._example, WORK / name, SERVERS)
+        self._stack.callback(running.process.stop)
+        found = variants.fitted_to(name.partition("_")[2], running.contender)
+        found.await_right(running.process.is_alive)
+        return found
+
+    def variants(self, names: list[str]) -> Iterator[Entry]:
+        """What is measured beside it: ours, and who can do the same."""
+        for variant in variants.VARIANTS:
+            if self._ours is None or variant.name not in names:
+                continue
+            print(f"deploying {variant.name}", flush=True)
+            found = variant.deploy(self._ours, self._example, WORK)
+            yield self._variant(f"zaffre_{variant.name}", found, ours_too=True)
+            for name, base in self._peers.items():
+                same = variant.peer(next(one for one in peers.PEERS if one.name == name), base)
+                if same is not None:
+                    yield self._variant(f"{name}_{variant.name}", same)
+            other = variants.others(variant.name)
+            if other is not None and other.name in self._peers:
+                name = f"{other.name}_{variant.name}"
+                yield self._variant(name, self._started(other, name))
+
+    def _variant(self, name: str, found: contender.Contender, *, ours_too: bool = False) -> Entry:
+        found.await_right(lambda: True)
+        return Entry(name, found, MANY, (lambda: ours.move_router(found.url, LOAD)) if ours_too else _nothing)
 
 
-def _our_entries(stack: contextlib.ExitStack, example: model.Example) -> Iterator[Entry]:
-    print("starting zaffre", flush=True)
-    pinned = ("taskset", "--cpu-list", str(SERVERS))
-    running = stack.enter_context(system.System(WORK / "zaffre", prefix=pinned))
-    found = ours.deploy(running, example)
-    found.await_right(lambda: True)
-    yield Entry("zaffre", found, MANY, lambda: ours.move_router(found.url, LOAD))
-    yield Entry("zaffre", found, ONE, lambda: ours.move_router(found.url, LOAD))
-    yield Entry("zaffre_one_core", found, MANY, lambda: ours.move_router(found.url, SERVERS))
+def _nothing() -> None:
+    """Peers have no router."""
 
 
 def _measure(entries: list[Entry], *, rounds: int, seconds: int) -> Bursts:
@@ -121,6 +167,18 @@ def figures(bursts: Bursts) -> dict[str, object]:
             found[f"{prefix}vs_best_packaged"] = round(rps[ours_name] / max(packaged), 2)
         if ours_name in rps and "fastapi" in rps:
             found[f"{prefix}vs_fastapi"] = round(rps[ours_name] / rps["fastapi"], 2)
+    if rps.get("zaffre_empty") and "zaffre" in rps:
+        found["vs_empty_model"] = round(rps["zaffre"] / rps["zaffre_empty"], 2)
+    if ("zaffre", ONE) in bursts:
+        found["p50_one_connection_ms"] = _summary(bursts["zaffre", ONE])["p50_ms"]
+    for variant in VARIANT_NAMES[1:]:
+        beside = [
+            value
+            for name, value in rps.items()
+            if name.endswith(f"_{variant}") and name != f"zaffre_{variant}"
+        ]
+        if beside and f"zaffre_{variant}" in rps:
+            found[f"{variant}_vs_best"] = round(rps[f"zaffre_{variant}"] / max(beside), 2)
     found["failed"] = sum(
         one.failed for (name, _), of in bursts.items() for one in of if name.startswith("zaffre")
     )
@@ -139,10 +197,10 @@ def _summary(bursts: list[load.Figures]) -> dict[str, object]:
 
 
 def _show(bursts: Bursts) -> None:
-    print(f"{'':17}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'failed':>8}")
+    print(f"{'':18}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'failed':>8}")
     for (name, count), of in bursts.items():
         row = _summary(of)
-        print(f"{name:17}{count:>12}{row['rps']:>12}{row['p50_ms']:>9}{row['p99_ms']:>9}{row['failed']:>8}")
+        print(f"{name:18}{count:>12}{row['rps']:>12}{row['p50_ms']:>9}{row['p99_ms']:>9}{row['failed']:>8}")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ class Contender:
     """`bodies` belong to the example's inputs, in order; `rows` finds the probabilities in a decoded answer."""
 
     name: str
-    example: model.Example
+    example: model.Example | model.Known
     url: str
-    bodies: list[str]
+    bodies: list[str] | list[bytes]
     rows: Callable[[Any], model.Rows]
     key: str = dataclasses.field(default="", repr=False)
 
@@ -61,7 +61,7 @@ class Contender:
             return f"{type(error).__name__} in {text[:300]!r}"
         return None if is_right else f"other values than the model's own: {text[:300]!r}"
 
-    def _post(self, body: str) -> tuple[int, bytes]:
+    def _post(self, body: str | bytes) -> tuple[int, bytes]:
         address = urllib.parse.urlsplit(self.url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
         headers = {"content-type": "application/json"}

@@ -20,7 +20,7 @@ class Target:
     """What is asked: `key` goes into the authorization header, by a file that only its owner can read."""
 
     url: str
-    body: str
+    body: str | bytes
     key: str = ""
 
 
@@ -54,7 +54,7 @@ def burst(
     """Load for so long, with `is_right` (one request, its value compared) called ten times a second all the while."""
     with tempfile.TemporaryDirectory() as folder:
         body, key = Path(folder) / "body", Path(folder) / "key"
-        body.write_text(target.body, encoding="utf-8")
+        body.write_bytes(target.body.encode() if isinstance(target.body, str) else target.body)
         key.touch(mode=0o600)
         key.write_text(f"Bearer {target.key}", encoding="utf-8")
         command = [

@@ -39,6 +39,24 @@ class Example:
         return given.shape == wanted.shape and bool(np.allclose(given, wanted, rtol=0, atol=TOLERANCE))
 
 
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """Bodies whose answers are known: what is measured beside the one model. Each answer is rows of numbers."""
+
+    answers: list[Rows]
+    tolerance: float = TOLERANCE
+
+    def is_right(self, index: int, answer: Rows) -> bool:
+        wanted, given = np.array(self.answers[index]), np.array(answer, dtype=np.float64)
+        return given.shape == wanted.shape and bool(np.allclose(given, wanted, rtol=0, atol=self.tolerance))
+
+
+def many(example: Example, count: int) -> tuple[Rows, Known]:
+    """One body's rows and what the model says of them: the known inputs over and over."""
+    turns = [index % len(example.inputs) for index in range(count)]
+    return [example.inputs[index] for index in turns], Known([[example.answers[index] for index in turns]])
+
+
 def make(folder: Path) -> Example:
     """Train, save below `folder`, and compute the answers."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -56,4 +74,9 @@ def make(folder: Path) -> Example:
 
 def plain_body(row: list[float]) -> str:
     """The body that most servers take."""
-    return json.dumps({"data": [row]})
+    return plain_rows([row])
+
+
+def plain_rows(rows: Rows) -> str:
+    """The same for many rows."""
+    return json.dumps({"data": rows})

@@ -8,6 +8,31 @@ MODEL = "iris"
 TRAFFIC = {"blue": 90, "green": 10}
 
 
+def put(
+    running: system.System,
+    name: str,
+    source: dict[str, str] | None,
+    packages: list[str],
+    **settings: dict[str, str],
+) -> None:
+    """One more endpoint of this name with the same two deployments; `source` is its model's type and path."""
+    if source is not None:
+        running.create("model", f"{name}-model.yml", {"name": name, **source})
+        settings["model"] = f"azureml:{name}@latest"  # type: ignore[assignment]
+    conda = {"name": name, "conda_file": system.environment(*(packages or ["numpy"]))}
+    running.create("environment", f"{name}-environment.yml", {**conda, "image": system.IMAGE})
+    running.create("online-endpoint", f"{name}-endpoint.yml", {"name": name, "auth_mode": "key"})
+    for color in TRAFFIC:
+        entity = {**_deployment(color), "endpoint_name": name, "environment": f"azureml:{name}@latest"}
+        del entity["model"]
+        running.create("online-deployment", f"{name}-{color}.yml", {**entity, **settings})
+    running.zaffre("online-endpoint", "update", "--name", name, "--traffic", _shares())
+
+
+def _shares() -> str:
+    return " ".join(f"{name}={share}" for name, share in TRAFFIC.items())
+
+
 def deploy(running: system.System, example: model.Example) -> contender.Contender:
     """Register, deploy twice, divide the traffic. The answer of every known input is checked by the caller."""
     running.create("model", "model.yml", {"name": MODEL, "type": "custom_model", "path": str(example.file)})
@@ -16,8 +41,7 @@ def deploy(running: system.System, example: model.Example) -> contender.Contende
     running.create("online-endpoint", "endpoint.yml", {"name": ENDPOINT, "auth_mode": "key"})
     for name in TRAFFIC:
         running.create("online-deployment", f"{name}.yml", _deployment(name))
-    shares = " ".join(f"{name}={share}" for name, share in TRAFFIC.items())
-    running.zaffre("online-endpoint", "update", "--name", ENDPOINT, "--traffic", shares)
+    running.zaffre("online-endpoint", "update", "--name", ENDPOINT, "--traffic", _shares())
     url, key = running.address_of(ENDPOINT)
     bodies = [model.plain_body(row) for row in example.inputs]
     return contender.Contender("zaffre", example, url, bodies, lambda answer: answer, key)

@@ -33,6 +33,8 @@ class Peer:
     body: Callable[[list[float]], str] = model.plain_body
     rows: Callable[[Any], model.Rows] = _plain_rows
     prepare: Callable[[model.Example, Path, int], None] = lambda example, folder, port: None
+    many_body: Callable[[list[list[float]]], str] | None = None
+    """The body of many rows, where the server takes them in one request."""
 
     def start(self, example: model.Example, folder: Path, core: int) -> "Running":
         """Start it on a core of its own; `folder` is its working folder."""
@@ -82,6 +84,12 @@ def _mlserver_body(row: list[float]) -> str:
     return json.dumps({"inputs": [given], "outputs": [{"name": "predict_proba"}]})
 
 
+def _mlserver_many(rows: list[list[float]]) -> str:
+    data = [value for row in rows for value in row]
+    given = {"name": "rows", "shape": [len(rows), len(rows[0])], "datatype": "FP64", "data": data}
+    return json.dumps({"inputs": [given], "outputs": [{"name": "predict_proba"}]})
+
+
 def _mlserver_rows(answer: Any) -> model.Rows:
     output = answer["outputs"][0]
     assert output["name"] == "predict_proba"
@@ -117,6 +125,7 @@ PEERS = (
         lambda programs, folder, port: [str(programs / "mlserver"), "start", str(folder)],
         path="/v2/models/iris/infer",
         body=_mlserver_body,
+        many_body=_mlserver_many,
         rows=_mlserver_rows,
         prepare=_mlserver_files,
     ),
@@ -130,6 +139,7 @@ PEERS = (
         _mlflow_command,
         path="/invocations",
         body=lambda row: json.dumps({"inputs": [row]}),
+        many_body=lambda rows: json.dumps({"inputs": rows}),
         rows=lambda answer: answer["predictions"],
         prepare=_mlflow_files,
     ),
@@ -139,8 +149,9 @@ PEERS = (
             str(programs / "bentoml"), "serve", "bentoml_app:Scorer", "--working-dir", str(APPS),
             "--host", "127.0.0.1", "--port", str(port),
         ],
+        many_body=model.plain_rows,
     ),
-    Peer("azureml", _azureml_command, prepare=_azureml_files),
+    Peer("azureml", _azureml_command, prepare=_azureml_files, many_body=model.plain_rows),
     Peer(
         "fastapi",
         lambda programs, folder, port: [
@@ -149,5 +160,6 @@ PEERS = (
             "--host", "127.0.0.1", "--port", str(port),
         ],
         packaged=False,
+        many_body=model.plain_rows,
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from benchmarks import bench_serving
-from benchmarks.serving import contender, environments, load, model, peers, processes
+from benchmarks.serving import contender, environments, load, model, peers, processes, variants
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,22 @@ def test_a_wrong_shape_and_a_wrong_status_are_wrong(server, example):
     assert not found.is_right()
 
 
+def test_many_rows_are_compared_row_by_row(example):
+    rows, known = model.many(example, 32)
+    answer = [example.answers[example.inputs.index(row)] for row in rows]
+    assert known.is_right(0, answer)
+    assert not known.is_right(0, answer[:31])
+    assert not known.is_right(0, [*answer[:30], answer[31], answer[30]])
+
+
+def test_every_variant_says_what_its_peers_are_asked(example):
+    for variant in variants.VARIANTS:
+        other = variants.others(variant.name)
+        assert other is None or other.name in {peer.name for peer in peers.PEERS}
+    for peer in peers.PEERS:
+        assert peer.many_body is None or str(example.inputs[0][0]) in peer.many_body(example.inputs)
+
+
 def test_a_label_does_not_pass_for_probabilities(example):
     assert example.is_right(0, [example.answers[0]])
     assert not example.is_right(0, [[0]])
@@ -117,12 +133,21 @@ def test_the_last_line_compares_with_the_best_packaged_server():
             ("mlserver", 1): bursts(9000),
             ("mlflow", 32): bursts(100),
             ("fastapi", 32): bursts(400),
+            ("zaffre_empty", 32): bursts(1500),
+            ("zaffre_rows32", 32): bursts(900),
+            ("mlserver_rows32", 32): bursts(100),
+            ("fastapi_rows32", 32): bursts(300),
+            ("zaffre_onnx", 32): bursts(2000),
         }
     )
     assert found["vs_best_packaged"] == 6
     assert found["vs_fastapi"] == 3
     assert found["one_core_vs_best_packaged"] == 4
     assert found["one_core_vs_fastapi"] == 2
+    assert found["vs_empty_model"] == 0.8
+    assert found["p50_one_connection_ms"] == 1.0
+    assert found["rows32_vs_best"] == 3
+    assert "onnx_vs_best" not in found
     assert found["failed"] == 4
 
 
