@@ -34,6 +34,7 @@ class Entry:
 
 
 VARIANT_ROUNDS, VARIANT_SECONDS = 2, 3
+EMPTY = "empty"  # compared with the one model, so measured in the same rounds
 VARIANT_NAMES = [variant.name for variant in variants.VARIANTS]
 
 Bursts = dict[tuple[str, int], list[load.Figures]]
@@ -49,8 +50,9 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         example = model.make(WORK / "model")
         bench = Bench(stack, example, given.only or [])
-        bursts = _measure(list(bench.entries()), rounds=given.rounds, seconds=given.seconds)
-        beside = list(bench.variants(given.variants))
+        entries = [*bench.entries(), *bench.variants([name for name in given.variants if name == EMPTY])]
+        bursts = _measure(entries, rounds=given.rounds, seconds=given.seconds)
+        beside = list(bench.variants([name for name in given.variants if name != EMPTY]))
         bursts |= _measure(beside, rounds=VARIANT_ROUNDS, seconds=min(VARIANT_SECONDS, given.seconds))
     shutil.rmtree(WORK, ignore_errors=True)
     _show(bursts)
@@ -167,8 +169,8 @@ def figures(bursts: Bursts) -> dict[str, object]:
             found[f"{prefix}vs_best_packaged"] = round(rps[ours_name] / max(packaged), 2)
         if ours_name in rps and "fastapi" in rps:
             found[f"{prefix}vs_fastapi"] = round(rps[ours_name] / rps["fastapi"], 2)
-    if rps.get("zaffre_empty") and "zaffre" in rps:
-        found["vs_empty_model"] = round(rps["zaffre"] / rps["zaffre_empty"], 2)
+    if f"zaffre_{EMPTY}" in rps and "zaffre" in rps:
+        found["vs_empty_model"] = round(rps["zaffre"] / rps[f"zaffre_{EMPTY}"], 2)
     if ("zaffre", ONE) in bursts:
         found["p50_one_connection_ms"] = _summary(bursts["zaffre", ONE])["p50_ms"]
     for variant in VARIANT_NAMES[1:]:
