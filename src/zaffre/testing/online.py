@@ -82,7 +82,7 @@ class House:
         upload = uploads.Upload(
             self.artifacts.incoming, CALLER.identity, digest, offset=0, total=len(content), limit=1 << 30
         )
-        upload.write([content])
+        upload.write(content)
         artifacts.finish_upload(self.database, CALLER, self.artifacts, upload)
 
     def close(self) -> None:

@@ -1,6 +1,5 @@
 """Routes of artifacts: bytes by digest, in and out as streams, and trees of them. The upload route alone is async."""
 
-import asyncio
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -12,12 +11,11 @@ from fastapi import concurrency, responses
 from zaffre.contracts import manifests
 from zaffre.core import errors
 from zaffre.server.access import callers
-from zaffre.server.api import auth, context
+from zaffre.server.api import auth, context, intake
 from zaffre.server.artifacts import collection, service, uploads
 
 router = fastapi.APIRouter(tags=["artifacts"])
 
-_PIECE = 4 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
@@ -48,7 +46,7 @@ async def put_blob(
     offset, total = _announced(request)
     upload = await concurrency.run_in_threadpool(_begin, parts, caller, digest, offset=offset, total=total)
     try:
-        await _receive(request, upload)
+        await intake.receive(request.stream(), upload, expected=_length(request))
     except BaseException:
         # Also when the client went away: what came is kept for resuming.
         await concurrency.run_in_threadpool(upload.pause)
@@ -126,41 +124,26 @@ def _begin(
     )
 
 
-async def _receive(request: fastapi.Request, upload: uploads.Upload) -> None:
-    """Hash and write in a thread while the next pieces arrive."""
-    pieces: list[bytes] = []
-    waiting = 0
-    writing: asyncio.Task[None] | None = None
-    try:
-        async for piece in request.stream():
-            pieces.append(piece)
-            waiting += len(piece)
-            if waiting >= _PIECE:
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(concurrency.run_in_threadpool(upload.write, pieces))
-                pieces, waiting = [], 0
-    finally:
-        if writing is not None:
-            await writing
-    await concurrency.run_in_threadpool(upload.write, pieces)
-
-
 def _announced(request: fastapi.Request) -> tuple[int, int | None]:
     """Where this request's bytes begin, and how long the whole blob is. Raises Invalid."""
-    length = request.headers.get("content-length")
+    length = _length(request)
     given = request.headers.get("content-range")
     if given is None:
-        return 0, int(length) if length is not None else None
+        return 0, length
     match = _CONTENT_RANGE.fullmatch(given)
     if match is None:
         raise errors.Invalid(
             f"Content-Range {given[:100]!r} is not understood.", hint="Write `bytes first-last/total`."
         )
     first, last, total = (int(part) for part in match.groups())
-    if not first <= last < total or (length is not None and int(length) != last - first + 1):
+    if not first <= last < total or (length is not None and length != last - first + 1):
         raise errors.Invalid(f"Content-Range {given!r} does not fit the body or itself.")
     return first, total
+
+
+def _length(request: fastapi.Request) -> int | None:
+    length = request.headers.get("content-length")
+    return int(length) if length is not None else None
 
 
 def _wanted(given: str | None, size: int) -> tuple[int, int]:

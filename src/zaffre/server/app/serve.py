@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 
 from zaffre.core import clock, errors, listeners, settings, version
-from zaffre.server.app import compose, idling, stopping, tls
+from zaffre.server.app import compose, idling, reading, stopping, tls
 from zaffre.server.app import home as homes
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ def _serve(parts: compose.Parts, listener: socket.socket, idleness: idling.Idlen
         server_header=False,
         date_header=False,
         lifespan="off",
+        http=reading.LargeReads,
         loop="asyncio",  # takes large uploads in at half of uvloop's processor time
         timeout_graceful_shutdown=10,
         h11_max_incomplete_event_size=64 * 1024,

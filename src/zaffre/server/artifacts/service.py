@@ -102,7 +102,7 @@ def adopt(database: db.Database, caller: callers.Caller, room: Room, file: Path)
     )
     with file.open("rb") as stream:
         while piece := stream.read(_PIECE):
-            upload.write([piece])
+            upload.write(piece)
     finish_upload(database, caller, room, upload)
     return digest, size
 

@@ -11,12 +11,15 @@ import fcntl
 import hashlib
 import os
 import secrets
+import threading
 from pathlib import Path
 
 from zaffre.core import errors
 from zaffre.server.artifacts import disk
 
 _REHASH_PIECE = 1 << 20
+_WORTH_A_THREAD = 1 << 20
+_WINDOW = 32 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Upload:
         self.size = offset
         self._total = total
         self._limit = limit
+        self._behind = offset
         self._hash = hashlib.sha256()
         if total is not None and total > limit:
             raise self._too_large()
@@ -58,18 +62,25 @@ class Upload:
             self.pause()
             raise
 
-    def write(self, pieces: list[bytes]) -> None:
+    def write(self, piece: bytes | memoryview) -> None:
         """Take in the next bytes. Raises TooLarge, Unavailable (disk full) or Invalid (more than announced)."""
-        for piece in pieces:
-            self.size += len(piece)
-            if self.size > self._limit:
-                self.drop()
-                raise self._too_large()
-            if self._total is not None and self.size > self._total:
-                self.drop()
-                raise errors.Invalid(f"More bytes came for {self.digest} than were announced.")
+        self.size += len(piece)
+        if self.size > self._limit:
+            self.drop()
+            raise self._too_large()
+        if self._total is not None and self.size > self._total:
+            self.drop()
+            raise errors.Invalid(f"More bytes came for {self.digest} than were announced.")
+        if len(piece) < _WORTH_A_THREAD:
             self._hash.update(piece)
             self._append(piece)
+            return
+        hashing = threading.Thread(target=self._hash.update, args=(piece,))
+        hashing.start()
+        try:
+            self._append(piece)
+        finally:
+            hashing.join()
 
     def complete(self) -> bool:
         """Whether all announced bytes are there; without an announcement the end of the request says so."""
@@ -112,14 +123,21 @@ class Upload:
             done += len(piece)
         os.lseek(self._descriptor, offset, os.SEEK_SET)
 
-    def _append(self, piece: bytes) -> None:
+    def _append(self, piece: bytes | memoryview) -> None:
         rest = memoryview(piece)
         try:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+            self._write_back()
         except OSError as error:
             self.drop()
             raise disk.unavailable(error) from error
+
+    def _write_back(self) -> None:
+        """Start the disk while more comes, so that the last sync is short, and give back the memory of what it has."""
+        if self.size - self._behind >= 2 * _WINDOW:
+            os.posix_fadvise(self._descriptor, self._behind, self.size - self._behind, os.POSIX_FADV_DONTNEED)
+            self._behind += _WINDOW
 
     def _too_large(self) -> errors.TooLarge:
         return errors.TooLarge(

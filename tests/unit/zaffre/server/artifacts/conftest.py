@@ -46,7 +46,7 @@ def put(database, room):
         arriving = uploads.Upload(
             room.incoming, caller.name, digest, offset=0, total=len(content), limit=room.max_upload_bytes
         )
-        arriving.write([content])
+        arriving.write(content)
         service.finish_upload(database, caller, room, arriving)
         return digest
 

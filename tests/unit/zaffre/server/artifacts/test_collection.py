@@ -150,7 +150,7 @@ def test_unfinished_uploads_go_unless_somebody_goes_on(database, room, ann, root
     open_uploads = {}
     for digest in (old, busy, fresh):
         upload = uploads.Upload(room.incoming, ann.name, digest, offset=0, total=10, limit=100)
-        upload.write([b"12345"])
+        upload.write(b"12345")
         open_uploads[digest] = upload
     for digest in (old, busy):
         long_ago = time.time() - 10_000

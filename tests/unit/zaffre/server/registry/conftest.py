@@ -42,7 +42,7 @@ def plant(database, room, ann):
             with database.write() as uow:
                 artifacts.begin_upload(uow, ann, digest)
             upload = uploads.Upload(room.incoming, ann.name, digest, offset=0, total=len(text), limit=1 << 30)
-            upload.write([text])
+            upload.write(text)
             artifacts.finish_upload(database, ann, room, upload)
             entries.append(manifests.FileEntry(path=name, size=len(text), digest=digest))
         manifest = manifests.Manifest.of(entries)
