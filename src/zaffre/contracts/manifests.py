@@ -16,7 +16,7 @@ import pydantic
 
 from zaffre.core import errors, hostile
 
-MAX_FILES = 1_000_000
+MAX_FILES = 100_000
 SCHEME = "zaffre://trees/"
 
 Digest = Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{64}$")]
@@ -31,6 +31,16 @@ def check_name(path: str) -> str:
             f"The file name {shown!r} {why}.", hint="Names must be relative, with '/' between their parts."
         )
     return path
+
+
+def demand_count(count: int) -> None:
+    """Raises TooLarge for more files than one version can have."""
+    if count > MAX_FILES:
+        raise errors.TooLarge(
+            f"{count} files are too many for one version; it holds at most {MAX_FILES}.",
+            hint="Pack small files into archives, or register parts of the folder.",
+            limit=MAX_FILES,
+        )
 
 
 def _checked(path: str) -> str:
@@ -72,7 +82,9 @@ class Manifest(pydantic.BaseModel):
 
     @classmethod
     def parse(cls, body: Any) -> Self:
-        """The manifest that a REST body describes. Raises Invalid with every problem in it."""
+        """The manifest that a REST body describes. Raises Invalid with every problem in it, TooLarge."""
+        files = body.get("files") if isinstance(body, dict) else None
+        demand_count(len(files) if isinstance(files, list | tuple) else 0)
         try:
             return cls.model_validate(body)
         except pydantic.ValidationError as error:

@@ -19,6 +19,9 @@ PIECE = 4 << 20
 # Written beside code by running it; they would make the same code look different each time.
 CODE_LITTER = ("__pycache__/", ".git/")
 
+# Without waiting: a pipe that took the place of a file would never open.
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
 Count = Callable[[int], None]
 
 
@@ -47,7 +50,7 @@ class Bundle:
 
 
 def collect(path: Path, *, what: str, ignoring: Sequence[str] = ()) -> tuple[str, list[LocalFile]]:
-    """The name of a file or folder, and its files. Raises NotFound, Invalid (empty, links that lead out, odd files)."""
+    """The name of a file or folder, and its files. Raises NotFound, TooLarge, Invalid (empty, links that lead out, odd files)."""
     root = Path(os.path.abspath(path))  # noqa: PTH100 resolve() would lose the name of a link
     if not root.exists():
         raise errors.NotFound(
@@ -55,12 +58,13 @@ def collect(path: Path, *, what: str, ignoring: Sequence[str] = ()) -> tuple[str
             hint="Correct the path; in a file, it is relative to that file.",
         )
     name = manifests.check_name(root.resolve().name if not root.name else root.name)
-    if root.is_file():
+    if not root.is_dir():
         return name, [_local_file(name, root)]
     rules = ignores.read(root, also=ignoring)
     files = [
         _local_file(f"{name}/{relative}", place) for relative, place in _walk(root, root.resolve(), rules)
     ]
+    manifests.demand_count(len(files))
     if not files:
         left = " that is not ignored" if rules else ""
         raise errors.Invalid(
@@ -104,9 +108,13 @@ class open_unchanged:  # noqa: N801 reads as the context manager it is
 
     def __enter__(self) -> int:
         try:
-            self._descriptor = os.open(self._file.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            self._descriptor = os.open(self._file.path, _READ)
         except OSError as error:
             raise errors.Invalid(f"{self._file.path} cannot be read: {error.strerror}.") from error
+        facts = os.fstat(self._descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size != self._file.size:
+            os.close(self._descriptor)
+            raise changed(self._file)
         return self._descriptor
 
     def __exit__(self, *_: object) -> None:

@@ -2,7 +2,9 @@
 
 import os
 import random
+import shutil
 import signal
+import stat
 import threading
 import time
 
@@ -76,6 +78,39 @@ def holder(database_url):
     return row and row[0]
 
 
+def share_key(first, second):
+    second.home.mkdir(mode=0o700, exist_ok=True)
+    shutil.copyfile(first.home / "secrets.key", second.home / "secrets.key")
+
+
+def test_a_server_with_another_key_does_not_start_until_it_has_the_same(own_postgres, tmp_path):
+    """Without that, each would make endpoint keys that the other cannot open."""
+    url = own_postgres.create_database()
+    first = servers.ServerProcess(tmp_path / "first", {"ZAFFRE_DATABASE_URL": url}).start()
+    second = servers.ServerProcess(tmp_path / "second", {"ZAFFRE_DATABASE_URL": url})
+    place = "/workspaces/default/online-endpoints/shared"
+    try:
+        with pytest.raises(AssertionError, match="sealed with another key") as refused:
+            second.start()
+        assert str(first.home / "secrets.key") in str(refused.value)
+        assert str(second.home / "secrets.key") in str(refused.value)
+        assert not (second.home / "token").exists()
+        share_key(first, second)
+        second.start()
+        assert stat.S_IMODE((second.home / "secrets.key").stat().st_mode) == 0o600
+        with first.client() as one, second.client() as two:
+            assert one.put(place, json={"name": "shared", "auth_mode": "key"}).is_success
+            keys = one.get(f"{place}/credentials").json()
+            assert keys["primary_key"]
+            assert two.get(f"{place}/credentials").json() == keys
+    finally:
+        first.end()
+        second.end()
+    with psycopg.connect(url) as connection:
+        kept = connection.execute("SELECT * FROM sealing_keys").fetchall()
+    assert (first.home / "secrets.key").read_text().strip() not in str(kept)
+
+
 @pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM])
 def test_two_servers_on_one_database(own_postgres, tmp_path, way):
     """Both answer, one reconciles; when that one is killed the other takes over."""
@@ -83,6 +118,7 @@ def test_two_servers_on_one_database(own_postgres, tmp_path, way):
     environment = {"ZAFFRE_DATABASE_URL": url}
     first = servers.ServerProcess(tmp_path / "first", environment).start()
     second = servers.ServerProcess(tmp_path / "second", environment)
+    share_key(first, second)
     try:
         end = time.monotonic() + 30
         while (before := holder(url)) is None:

@@ -106,10 +106,11 @@ def open_blobs(configured: settings.Settings, home: homes.Home) -> artifacts.Roo
 def build(configured: settings.Settings, home: homes.Home) -> Parts:
     """Everything that `serve` starts."""
     database = open_database(configured, home)
+    box = first_start.open_box(database, home)
     first_start.ensure(database, home)
     blobs = open_blobs(configured, home)
     context_tls, keepers = tls.serve(tls.control_plane(configured), home)
-    serving = online.build(configured, home, database, blobs)
+    serving = online.build(configured, home, database, blobs=blobs, box=box)
     parts = context.Context(
         settings=configured,
         database=database,

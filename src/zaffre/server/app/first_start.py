@@ -1,12 +1,20 @@
-"""What exists from the first start: the default workspace, and a token for whoever started the server."""
+"""What exists from the first start: a key for secrets, the default workspace, and a token for whoever started the server."""
 
 from zaffre.contracts import workspace as contract
 from zaffre.core import private_files
-from zaffre.server import access, db
+from zaffre.server import access, db, secrets
 from zaffre.server.access import tokens, workspaces
 from zaffre.server.app import home as homes
 
 _CALLER = access.system("first-start")
+
+
+def open_box(database: db.Database, home: homes.Home) -> secrets.Box:
+    """The box that opens this database's secrets. Raises Conflict when the home has another key."""
+    box = secrets.Box(home.path / "secrets.key")
+    with database.write() as uow:
+        secrets.demand_same_key(uow, box)
+    return box
 
 
 def ensure(database: db.Database, home: homes.Home) -> None:

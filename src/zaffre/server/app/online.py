@@ -52,7 +52,12 @@ class Online:
 
 
 def build(
-    configured: settings.Settings, home: homes.Home, database: db.Database, blobs: artifacts.Room
+    configured: settings.Settings,
+    home: homes.Home,
+    database: db.Database,
+    *,
+    blobs: artifacts.Room,
+    box: secrets.Box,
 ) -> Online:
     """Everything of online endpoints over one home."""
     isolated = configured.isolation == "auto" and os.geteuid() == 0
@@ -74,7 +79,6 @@ def build(
         runtime_source=Path(zaffre_runtime.__file__).parent,
         isolated=isolated,
     )
-    box = secrets.Box(home.path / "secrets.key")
     room = _room(configured, box, shop, router.url)
     types = room.instance_types
 

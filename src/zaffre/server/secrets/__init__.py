@@ -3,5 +3,6 @@
 from zaffre.server.secrets.box import Box
 from zaffre.server.secrets.certificates import Pair, Paths
 from zaffre.server.secrets.keeping import Keeper
+from zaffre.server.secrets.service import demand_same_key
 
-__all__ = ["Box", "Keeper", "Pair", "Paths"]
+__all__ = ["Box", "Keeper", "Pair", "Paths", "demand_same_key"]

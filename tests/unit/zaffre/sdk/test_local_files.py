@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from zaffre.contracts import manifests
 from zaffre.core import errors
 from zaffre.sdk import local_files
 
@@ -115,3 +116,20 @@ def test_a_file_that_changes_meanwhile_is_noticed(tmp_path):
     path.unlink()
     with pytest.raises(errors.Conflict, match="changed"):
         local_files.demand_unchanged(files[0])
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path):
+    (tmp_path / "a").write_text("one")
+    _, found = local_files.collect(tmp_path / "a", what="model")
+    (tmp_path / "a").unlink()
+    os.mkfifo(tmp_path / "a")
+    with pytest.raises(errors.Conflict, match="changed"):
+        local_files.digest(found[0])
+
+
+def test_more_files_than_a_version_holds_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(manifests, "MAX_FILES", 2)
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    with pytest.raises(errors.TooLarge, match="3 files are too many"):
+        local_files.collect(tmp_path, what="model")

@@ -318,6 +318,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_operations_open", ["workspace", "subject", "state"], unique=False)
 
     op.create_table(
+        "sealing_keys",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("kept_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_sealing_keys")),
+    )
+    op.create_table(
         "telemetry_marks",
         sa.Column("source", sa.String(length=64), nullable=False),
         sa.Column("epoch", sa.String(length=64), nullable=False),
@@ -428,6 +435,7 @@ def downgrade() -> None:
 
     op.drop_table("telemetry_slices")
     op.drop_table("telemetry_marks")
+    op.drop_table("sealing_keys")
     with op.batch_alter_table("operations", schema=None) as batch_op:
         batch_op.drop_index("ix_operations_open")
 
