@@ -13,13 +13,16 @@ import fastapi
 from fastapi import concurrency
 from starlette import requests, types
 
+from zaffre.contracts import manifests
 from zaffre.core import errors
 from zaffre.server.api import problems
 
 ANONYMOUS_BYTES = 64 << 10
 BODY_BYTES = 8 << 20
-TREE_BYTES = 64 << 20
+TREE_BYTES = 32 << 20
 DEEPEST = 60
+# Python needs hundreds of bytes for a value that JSON writes in two.
+MOST_VALUES = 8 * manifests.MAX_FILES
 _AT_ONCE = 256 << 10
 
 _STREAMED = re.compile(r"/api/v1/artifacts/blobs/[^/]*")
@@ -89,7 +92,14 @@ def check_body(body: bytes) -> None:
     """Raises Invalid for what JSON can say and no database can hold: NUL, halves of surrogates, endless numbers."""
     if b"\0" in body:
         raise errors.Invalid("The body holds a NUL byte.", hint="Send JSON as UTF-8.")
-    if body.count(b"[") + body.count(b"{") > DEEPEST:
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets + body.count(b",") > MOST_VALUES:
+        raise errors.TooLarge(
+            f"The body holds more than {MOST_VALUES} values.",
+            hint=f"A manifest lists at most {manifests.MAX_FILES} files; everything else is small.",
+            limit=MOST_VALUES,
+        )
+    if brackets > DEEPEST:
         _check_depth(body)
     if not _SUSPICIOUS.search(body):
         return
