@@ -17,8 +17,12 @@ class ServerOperations:
         return found
 
     def collect_garbage(self, *, dry_run: bool = True) -> dict[str, Any]:
-        """Removes contents that nothing refers to; a dry run only says which, and how much space that would free."""
-        answer: dict[str, Any] = self._scope.wire.send(
-            "POST", "/api/v1/artifacts/collection", parameters={"dry_run": dry_run}
-        ).json()
-        return answer
+        """Removes contents and built environments that nothing needs; a dry run only says which, and how much space
+        that would free."""
+        contents, built = (
+            self._scope.wire.send(
+                "POST", f"/api/v1/{room}/collection", parameters={"dry_run": dry_run}
+            ).json()
+            for room in ("artifacts", "environments")
+        )
+        return {**contents, **built, "bytes": contents["bytes"] + built["bytes"]}

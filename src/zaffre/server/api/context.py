@@ -12,6 +12,7 @@ from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import ports
 from zaffre.server.endpoints.online import preparing
 from zaffre.server.endpoints.online import room as rooms
+from zaffre.server.environments import pruning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Online:
     room: rooms.Room
     runner: ports.ServiceRunner
     preparations: preparing.Preparations
+    pruner: pruning.Pruner
 
 
 @dataclasses.dataclass

@@ -1,11 +1,17 @@
 """Routes of environments."""
 
+from typing import Annotated
+
+import fastapi
 import pydantic
 from fastapi import responses
 
 from zaffre.core import errors, names
 from zaffre.server.api import auth, context, versions
+from zaffre.server.environments import pruning
 from zaffre.server.registry.environments import service
+
+_GRACE_S = 3600.0
 
 face = versions.Face(service.NOUN, service.register, service.document)
 router = face.router()
@@ -36,6 +42,17 @@ def clone(
             uow, caller, workspace, source, name=names.check_asset_name(name), version=body.version
         )
     return face.answer(made, status=201)
+
+
+@router.post("/environments/collection")
+def collect(
+    caller: auth.CallerDep,
+    parts: context.Deps,
+    dry_run: bool = True,
+    grace_s: Annotated[float, fastapi.Query(ge=0, le=1e9)] = _GRACE_S,
+) -> pruning.Report:
+    """Remove built environments and overlays that nothing needs; a dry run (the default) only lists them."""
+    return parts.online.pruner.prune(caller, grace_s=grace_s, dry_run=dry_run)
 
 
 @router.get("/workspaces/{workspace}/environments/{name}/versions/{version}/lock")

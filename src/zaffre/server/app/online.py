@@ -19,7 +19,7 @@ from zaffre.server.conversion import work as conversions
 from zaffre.server.endpoints.online import building, optimizing, preparing, quantities, reconcile
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
-from zaffre.server.environments import workshop
+from zaffre.server.environments import pruning, workshop
 from zaffre.server.workers import endpoints as worker
 from zaffre.server.workers import loop
 
@@ -111,7 +111,9 @@ def build(
         domain=configured.scoring_domain,
     )
     endless = worker.build(database, reconciler, preparations)
-    face = context.Online(room, runner, preparations)
+    folders = (home.path / "services", home.path / "jobs")
+    pruner = pruning.Pruner(database, home.path / "environments", folders)
+    face = context.Online(room, runner, preparations, pruner)
     return Online(face, converting, router, endless, machine, keepers)
 
 

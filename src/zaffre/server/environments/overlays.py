@@ -73,6 +73,7 @@ class Overlays:
                 lambda path, hold: self._fill(path, interpreter, hold=hold, log=log),
                 wait=lambda: log("Another process prepares the scoring runtime; waiting for it."),
             )
+        slot.touch()
         return folder
 
     def _fill(self, path: Path, interpreter: pythons.Interpreter, *, hold: int, log: Log) -> None:

@@ -41,8 +41,11 @@ class Slot:
     def times(self) -> tuple[str, str]:
         """When the folder was completed and when it was last asked for, as ISO 8601; only for a complete one."""
         marker = json.loads(self._marker.read_text(encoding="utf-8"))
-        used = dt.datetime.fromtimestamp((self.path / _USED).stat().st_mtime, tz=dt.UTC)
-        return str(marker["built_at"]), clock.isoformat(used)
+        return str(marker["built_at"]), clock.isoformat(self.used())
+
+    def used(self) -> dt.datetime:
+        """When the folder was last asked for; only for a complete one."""
+        return dt.datetime.fromtimestamp((self.path / _USED).stat().st_mtime, tz=dt.UTC)
 
     def touch(self) -> None:
         """Note that the folder is asked for now."""
@@ -74,6 +77,17 @@ class Slot:
             self._clear()
         return existed
 
+    def remove_idle(self, before: dt.datetime) -> bool:
+        """Delete a complete folder that nobody asked for since; whether it went. One that is being built stays."""
+        try:
+            with self._hold(_stay):
+                if not self.is_complete() or self.used() >= before:
+                    return False
+                self._clear()
+        except BlockingIOError:
+            return False
+        return True
+
     def _complete(self) -> None:
         self.touch()
         waiting = self.path / f"{_MARKER}.new"
@@ -100,6 +114,10 @@ class Slot:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _stay() -> None:
+    raise BlockingIOError
 
 
 def complete_in(root: Path) -> list[Slot]:
