@@ -271,6 +271,33 @@ def test_no_control_group_is_left(runner, place, end):
     assert not any(group.exists() for group in groups)
 
 
+def test_workers_of_one_instance_share_their_limit_and_the_last_one_takes_it_away(runner, place):
+    block = "import time; block = bytearray(40 << 20); print('up', flush=True); time.sleep(3600)"
+    names = ("one", "two")
+    for name in names:
+        spec = ports.ServiceSpec(
+            id=name,
+            argv=(sys.executable, "-c", block),
+            limits=ports.Limits(memory_bytes=72 << 20),
+            limits_shared="instance",
+        )
+        runner.start(spec)
+        if not runner.status(name).limits_enforced:
+            service_runner.await_that(lambda: "up" in runner.logs(names[0]), "its output")
+            pytest.skip(runner.status(name).limits_reason)
+    # each alone would fit; together they do not, so the kernel ends one of them
+    service_runner.await_that(
+        lambda: any("memory" in runner.status(name).reason for name in names), "an end for memory"
+    )
+    records = [json.loads(path.read_text()) for path in (place / "services").glob("*/state.json")]
+    (group,) = {group for record in records for group in record["control_groups"]}
+    service_runner.await_that(lambda: sum(runner.status(name).alive for name in names) == 1, "its shim's end")
+    assert Path(group).is_dir()
+    for name in names:
+        runner.kill(name)
+    assert not Path(group).exists()
+
+
 def test_capabilities_tell_the_truth(runner, make_runner):
     assert runner.capabilities() == ports.Capabilities(isolation=True, binds=True)
     switched_off = make_runner(isolated=False).capabilities()

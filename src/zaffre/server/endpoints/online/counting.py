@@ -96,7 +96,7 @@ class Read:
 
 
 class _Revision:
-    """A revision's row as a key: its body never changes, so that its id tells all."""
+    """A revision's row as a key. Its body never changes, so that this finds it again by its id."""
 
     def __init__(self, row: Any) -> None:
         self.row = row
@@ -105,7 +105,8 @@ class _Revision:
         return hash(self.row.id)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Revision) and other.row.id == self.row.id
+        same = isinstance(other, _Revision) and other.row.id == self.row.id
+        return same and bool(other.row.body == self.row.body)  # type: ignore[attr-defined]  # looked at above
 
 
 def read(row: Any) -> Read:

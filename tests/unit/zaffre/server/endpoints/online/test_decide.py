@@ -273,3 +273,68 @@ def test_states_are_always_of_the_documented_words(situation):
     fraction, line = states.progress(situation)
     assert 0 <= fraction <= 1
     assert line
+
+
+def sleeping(**changes):
+    """A deployment without instances, and the one process that it keeps."""
+    kept = revision(OLD, instances=0)
+    (slot,) = kept.slots()
+    replica = facts.Replica(slot, **{"ever_ready": True, "requests": 0, **changes})
+    return facts.Deployment(wanted=kept, serving=kept, replicas={slot: replica})
+
+
+def test_to_zero_and_back():
+    settling = sleeping(ready=True)
+    slot = settling.wanted.slots()[0]
+    assert decide.steps(settling) == [decide.Sleep(slot)]
+    assert decide.steps(sleeping(ready=True, requests=1)) == []
+    assert decide.steps(sleeping(ready=True, requests=None)) == []
+
+    asleep = sleeping(asleep=True)
+    assert decide.steps(asleep) == []
+    assert decide.hosts(asleep) == {OLD: {slot: False}}
+    assert (states.provisioning(asleep), states.service(asleep)) == ("Succeeded", "Healthy")
+    assert states.reason(asleep) == ("", ())
+    assert asleep.ready_instances(asleep.wanted) == 0
+    assert asleep.target() == asleep.wanted
+
+    awake = revision(OLD, instances=2)
+    woken = dataclasses.replace(
+        asleep, wanted=awake, serving=awake, environments={OLD: facts.Environment("ready")}
+    )
+    assert decide.steps(woken) == [decide.Start(awake.slots()[1]), decide.Wake(slot)]
+    waking = facts.Replica(slot, waking=True)
+    assert states.service(dataclasses.replace(woken, replicas={slot: waking})) == "Transitioning"
+    assert states.service(dataclasses.replace(woken, replicas={slot: facts.Replica(slot)})) == "Unhealthy"
+
+
+def test_workers_and_instances_beyond_the_one_that_sleeps_leave():
+    kept = revision(OLD, instances=0, workers=2)
+    before = revision(OLD, instances=2, workers=2)
+    replicas = {slot: ready(slot) for slot in before.slots()}
+    going = facts.Deployment(wanted=kept, serving=kept, replicas=replicas, drain_s=10)
+    assert set(going.leaving()) == set(before.slots()[1:])
+    assert list(decide.hosts(going)[OLD].values()) == [False, True, True, True]
+
+
+def test_instances_without_room_are_not_started_and_named():
+    grown = dataclasses.replace(served(), environments={OLD: facts.Environment("ready")})
+    three = revision(OLD, instances=3)
+    grown = dataclasses.replace(grown, wanted=three, serving=three)
+    one, two, last = three.slots()
+    full = dataclasses.replace(grown, unplaced={last: "It asks for 1 cores; 2 of 2 are taken."})
+    assert decide.steps(full) == [decide.Start(two)]
+    here = dataclasses.replace(full, replicas={one: ready(one), two: ready(two)})
+    assert decide.steps(here) == []
+    assert states.service(here) == "Healthy"
+    assert states.reason(here) == ("Instance 2 has no room. It asks for 1 cores; 2 of 2 are taken.", ())
+
+
+def test_what_processes_lack_is_noted_once():
+    slot = served().wanted.slots()[0]
+    assert served().notes() == {}
+    noted = ready(slot, not_isolated="not isolated: why", not_limited="the cpu limit is not enforced: why")
+    assert dataclasses.replace(served(), replicas={slot: noted}).notes() == {
+        "isolation": "not isolated: why",
+        "limits": "the cpu limit is not enforced: why",
+    }
