@@ -75,6 +75,13 @@ class Settings:
         "auto", "GPUs of this machine: auto asks nvidia-smi; or their ids, such as 0,1; or none"
     )
     telemetry_interval_s: float = _field(10.0, "how often the figures of deployments are taken")
+    otlp_url: str = _field(
+        "", "OpenTelemetry collector (OTLP over HTTP) that traced deployments send their spans to"
+    )
+    otlp_headers_file: str = _field(
+        "", "file with a line NAME=VALUE for each header that the collector wants, such as a token"
+    )
+    trace_share: float = _field(1.0, "share of the requests without a trace of their own that are traced")
     telemetry_retention_s: float = _field(7200.0, "how long these figures are kept")
     instance_types_file: str = _field("", "TOML table of instance types that extends the built-in one")
     curated_environments_file: str = _field(

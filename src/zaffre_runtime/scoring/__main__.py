@@ -15,7 +15,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import List, NoReturn
+from typing import Any, Callable, List, NoReturn, Tuple
 
 from zaffre_runtime.scoring import (
     batching,
@@ -23,10 +23,12 @@ from zaffre_runtime.scoring import (
     dataplane,
     debugger,
     errors,
+    exchange,
     http,
     listener,
     loaders,
     logs,
+    reporting,
     scripts,
     swagger,
     watch,
@@ -102,13 +104,29 @@ def _opened(
     plane = dataplane.DataPlane(scorer, settings)
     cors = os.environ.get("AML_CORS_ORIGINS", "")
     tensors = scorer.tensors() if isinstance(scorer, batching.Batched) else None
-    front = http.Front(plane, settings, documents=documents, cors_origins=cors, tensors=tensors)
+    front = http.Front(
+        plane,
+        settings,
+        documents=documents,
+        cors_origins=cors,
+        tensors=tensors,
+        exchanges=_exchanges(settings),
+    )
     clock = watch.Watch(plane, settings)
     clock.take_signals()
     clock.begin(listener.Listener(front, settings.socket, host=settings.host, port=settings.port))
     address = settings.socket or f"{settings.host or '127.0.0.1'}:{settings.port}"
     logs.say(f"ready on {address}")
     return plane
+
+
+def _exchanges(settings: config.Config) -> Callable[[Any, List[Tuple[str, str]]], exchange.Exchange]:
+    """What requests become: plain exchanges, or with `app_insights_enabled` those that are reported."""
+    if not settings.app_insights:
+        return exchange.Exchange
+    reporter = reporting.Reporter(settings)
+    reporter.start()
+    return reporter.exchange
 
 
 def _explain(error: errors.StartError) -> None:

@@ -49,6 +49,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     health_path: str = "/"
     counts_file: Optional[str] = None
     names_itself: bool = True  # False where the router says which deployment, revision and server answered
+    app_insights: bool = False
+    otlp_url: Optional[str] = None
+    otlp_headers: Dict[str, str] = {}
+    trace_share: float = 1.0
 
 
 def load(environ: MutableMapping[str, str]) -> Config:
@@ -110,6 +114,7 @@ def process_environment(config: Config, environ: MutableMapping[str, str]) -> No
         ("SERVICE_VERSION", config.revision),
         ("AZUREML_LOG_LEVEL", config.log_level),
         ("WORKER_TIMEOUT", "300"),
+        ("AML_APP_INSIGHTS_ENABLED", "true" if config.app_insights else "false"),
         ("ORT_DISABLE_TELEMETRY", "1"),
         ("MLFLOW_DISABLE_TELEMETRY", "true"),
     ):

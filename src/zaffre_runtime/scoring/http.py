@@ -49,8 +49,10 @@ class Front:
         documents: swagger.Documents,
         cors_origins: str,
         tensors: Optional[Dict[str, Any]] = None,
+        exchanges: Callable[[Any, List[Header]], exchange.Exchange] = exchange.Exchange,
     ) -> None:
         self._plane = plane
+        self._exchange = exchanges
         self._max_body = settings.max_body_bytes
         self._documents = documents
         self._cors = Cors(cors_origins) if cors_origins else None
@@ -72,7 +74,7 @@ class Front:
         self._inference = inference_routes.Routes(settings, tensors, infer=self._infer)
 
     def __call__(self, watcher: Any) -> None:
-        asked = exchange.Exchange(watcher, self._common)
+        asked = self._exchange(watcher, self._common)
         try:
             self._route(asked)
         except Exception:  # noqa: BLE001 - outermost on this thread: granian would leave the caller without an answer

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
-from zaffre_runtime.scoring import answers, errors, exchange, logs, payloads, swagger
+from zaffre_runtime.scoring import answers, errors, exchange, logs, payloads, swagger, trace_context
 from zaffre_runtime.scoring.compat import headers, install, request
 
 ENTRY_MODULE = "entry_module"
@@ -52,6 +52,7 @@ class Script:
         module = _imported(path)
         self._init = self._function(module, "init")
         self._run = self._function(module, "run")
+        self._call = trace_context.with_open_telemetry(self._run)
         names = self._parameters()
         self._wants_headers = HEADERS_PARAMETER in [name.name for name in names]
         self._arguments = self._mode([name for name in names if name.name != HEADERS_PARAMETER])
@@ -80,8 +81,9 @@ class Script:
         arguments = self._arguments(asked)
         if self._wants_headers:
             arguments[HEADERS_PARAMETER] = headers.HeaderDict.of(asked.headers.items())
+        trace_context.CURRENT.set(asked)
         started = time.perf_counter()
-        value = self._run(**arguments)
+        value = self._call(**arguments)
         return self._answer(asked, value, (time.perf_counter() - started) * 1000)
 
     def _score_together(

@@ -11,7 +11,12 @@ from zaffre.core import settings
 from zaffre.server import access, db, secrets
 from zaffre.server.api import context
 from zaffre.server.app import home as homes
-from zaffre.server.app import runners, tls, tooling
+from zaffre.server.app import (
+    runners,
+    tls,
+    tooling,
+    tracing,  # REORDER
+)
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import instance_types
 from zaffre.server.compute import service as compute
@@ -100,6 +105,7 @@ def build(
         box,
         limits_of=lambda name: compute.limits_of(types, name),
         gpus_of=lambda name: compute.gpus_of(types, name),
+        traces=tracing.of(configured),
     )
     machine = compute.machine(configured.gpus)
     reconciler = reconcile.Reconciler(

@@ -49,6 +49,8 @@ class Means:
     box: secrets.Box
     limits_of: Callable[[str], ports.Limits]
     gpus_of: Callable[[str], int] = lambda _: 0
+    # What replicas are told of traces (`replicas.Place.traces`).
+    traces: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 class Reconciler:
@@ -75,7 +77,12 @@ class Reconciler:
         )
         sizes = starting.Sizes(means.limits_of, means.gpus_of)
         self._starter = starting.Starter(
-            means.runner, means.preparations, sizes, start_timeout_s=start_timeout_s, gpus=gpus
+            means.runner,
+            means.preparations,
+            sizes,
+            start_timeout_s=start_timeout_s,
+            gpus=gpus,
+            traces=means.traces,
         )
         self._scaler = scaler.Scaler(
             means.database,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ class Place:
     limits: ports.Limits = dataclasses.field(default_factory=ports.Limits)
     # The GPUs that it is given; None where the machine has none to give or to hide.
     devices: tuple[str, ...] | None = None
+    # Where traces go, for deployments that are traced: `otlp_url`, `otlp_headers`, `trace_share`.
+    traces: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
 
 def spec(
@@ -135,6 +138,7 @@ def _config(
         "max_concurrent_requests": requests.max_concurrent_requests_per_instance,
         "counts_file": str(place.paths.scratch / COUNTS),
         "debugger_port": settings.debugger_port(deployment),
+        **({"app_insights": True, **place.traces} if deployment.app_insights_enabled else {}),
         "log_level": deployment.environment_variables.get("AZUREML_LOG_LEVEL", "INFO"),
     }
 

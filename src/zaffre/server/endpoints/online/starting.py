@@ -5,6 +5,7 @@ Called by the reconciler. What could not be had now is asked for again by its ne
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from zaffre.contracts import online_deployment as contract
 from zaffre.core import errors
@@ -39,7 +40,9 @@ class Starter:
         *,
         start_timeout_s: float,
         gpus: Sequence[str] = (),
+        traces: Mapping[str, Any] | None = None,
     ) -> None:
+        self._traces = traces or {}
         self._runner = runner
         self._preparations = preparations
         self._sizes = sizes
@@ -60,6 +63,7 @@ class Starter:
             start_timeout_s=self._start_timeout_s,
             limits=self._sizes.limits_of(entity.instance_type) if entity.instance_type else ports.Limits(),
             devices=self._take(slot, entity),
+            traces=self._traces,
         )
         prepared = self._preparations.result(slot.replicas)
         resolved = prepared.resolved or row.resolved
