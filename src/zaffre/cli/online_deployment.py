@@ -44,6 +44,7 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     )
     made = session.wait(poller, no_wait=given.no_wait)
     _tell_web(session, given, deployment.endpoint_name)
+    _warn(session, made)
     return made
 
 
@@ -102,6 +103,7 @@ def update(session: sessions.Session, given: grammar.Given) -> Any:
         )
     made = session.wait(poller, no_wait=given.no_wait)
     _tell_web(session, given, endpoint)
+    _warn(session, made)
     return made
 
 
@@ -179,3 +181,10 @@ def _awaiting_debugger(session: sessions.Session, given: grammar.Given, deployme
 def _tell_web(session: sessions.Session, given: grammar.Given, endpoint: str) -> None:
     if given.web:
         session.say(f"{session.client.url}/#/workspaces/{session.workspace}/endpoints/{endpoint}")
+
+
+def _warn(session: sessions.Session, made: Any) -> None:
+    """What was wrong with the machine that the deployment went onto."""
+    note = getattr(made, "machine_note", None)
+    if note:
+        session.say(f"WARNING: {note}")

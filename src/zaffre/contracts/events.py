@@ -241,6 +241,24 @@ class DeploymentScaled(Event):
     why: str = ""
 
 
+class _AlertEvent(Event):
+    """`deployment` is empty for a rule of the endpoint; `measured` is what the condition was compared with."""
+
+    endpoint: str
+    deployment: str = ""
+    alert: str
+    condition: str
+    window_s: int
+    severity: int
+    measured: float | None = None
+
+
+class AlertFired(_AlertEvent): ...
+
+
+class AlertResolved(_AlertEvent): ...
+
+
 class DeploymentDeleted(Event):
     endpoint: str
     deployment: str

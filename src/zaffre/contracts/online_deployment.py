@@ -7,6 +7,7 @@ import pydantic
 
 from zaffre.contracts import base, environment, model, values
 from zaffre.contracts import online_endpoint as endpoint
+from zaffre.contracts.alerts import AlertRules
 from zaffre.contracts.autoscale import Autoscale
 from zaffre.contracts.collection import DataCollector
 from zaffre.contracts.onnx import OnnxSettings
@@ -38,6 +39,8 @@ class DeploymentStatus(base.Status):
     # What the machine does not do for its processes: keep them apart, or within their limits.
     isolation_note: str | None = None
     limits_note: str | None = None
+    # What was wrong with the machine when this revision was accepted.
+    machine_note: str | None = None
     # The versions that the references were resolved to when the revision was made.
     model_ids: list[str] = []
     environment_id: str | None = None
@@ -55,6 +58,8 @@ class DeploymentExtension(base.Part):
     models: Annotated[list[values.Text], values.Items] = []
     # False: the router never repeats a request on another replica.
     retry: values.Flag = True
+    # Rules on its figures; one that begins or ceases to hold is an event.
+    alerts: AlertRules = []
     # A port of this machine at which the process waits for a debugger before it starts the script.
     debugger_port: values.Positive | None = None
     # Most requests that are scored in one call, where the loader knows that the model takes many rows.

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 
 from zaffre.contracts import base, values
+from zaffre.contracts.alerts import AlertRules
 from zaffre.core import names
 
 AuthMode = Annotated[Literal["key", "aml_token", "aad_token"], values.SNAKE]
@@ -68,6 +69,8 @@ class EndpointExtension(base.Part):
 
     # False: the router never repeats a request of this endpoint on another replica.
     retry: values.Flag = True
+    # Rules on its figures; one that begins or ceases to hold is an event.
+    alerts: AlertRules = []
 
 
 class OnlineEndpoint(base.Entity):

@@ -75,6 +75,12 @@ class Settings:
         "auto", "GPUs of this machine: auto asks nvidia-smi; or their ids, such as 0,1; or none"
     )
     telemetry_interval_s: float = _field(10.0, "how often the figures of deployments are taken")
+    machine_load_warning: float = _field(
+        4.0, "warn of a deployment onto a machine with more processes that want to run per core"
+    )
+    machine_memory_warning: float = _field(0.9, "... and of one whose memory is used beyond this share")
+    machine_disk_warning: float = _field(0.9, "... or the disk of its home folder")
+    machine_gpu_memory_warning: float = _field(0.95, "... or the memory of a GPU")
     otlp_url: str = _field(
         "", "OpenTelemetry collector (OTLP over HTTP) that traced deployments send their spans to"
     )

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+from prometheus_client import parser
+
+from zaffre.server.endpoints.telemetry import catalogue
 
 ZAFFRE = str(Path(sys.executable).with_name("zaffre"))
 
@@ -312,3 +316,33 @@ def test_figures_of_the_last_hour(deployed, files):
     assert whole["requests"] == sum(one["requests"] for one in whole["deployments"].values())
     refused = deployed(*named, "--metrics", "--window", "9h", code=2)
     assert "telemetry_retention_s" in refused.stderr
+
+
+def test_prometheus_is_told_with_a_token_for_reading(deployed, files):
+    server = json.loads((Path(deployed.home) / "server.json").read_text())
+    address = f"{server['url']}/metrics"
+    assert httpx.get(address).status_code == 401
+    made = json.loads(deployed.out("token", "create", "--name", "prometheus", "--role", "reader"))
+    bearer = {"authorization": f"Bearer {made['token']}"}
+    invoke(deployed, files)
+
+    def families():
+        answer = httpx.get(address, headers=bearer)
+        assert answer.status_code == 200, answer.text
+        return {found.name: found for found in parser.text_string_to_metric_families(answer.text)}
+
+    def served():
+        found = families().get("zaffre_requests")
+        return found and [item for item in found.samples if item.labels["code"] == "200"]
+
+    (sample,) = deployed.until(served, "the count of the request")
+    assert sample.labels == {"workspace": "default", "endpoint": "kept", "deployment": "blue", "code": "200"}
+    found = families()
+    routes = {item.labels["route"] for item in found["zaffre_http_requests"].samples}
+    assert "/metrics" in routes
+    assert not [route for route in routes if "kept" in route]
+    assert any(route.startswith("/workspaces/{workspace}/online-endpoints/{") for route in routes)
+    workers = {item.labels["worker"] for item in found["zaffre_worker_step_duration_seconds"].samples}
+    assert {"online-endpoints", "event-relay", "telemetry"} <= workers
+    optional = {"zaffre_machine_gpu_utilization_ratio", "zaffre_machine_gpu_memory_bytes"}
+    assert set(catalogue.BY_NAME) - set(found) <= optional

@@ -1,11 +1,16 @@
 """What deployments did, as router, replicas and processes say it: real requests, real restarts."""
 
+import dataclasses
+import datetime as dt
+import json
 import os
 import signal
 
 import pytest
+import sqlalchemy as sa
 
-from zaffre.server.endpoints.telemetry import sampler, service
+from zaffre.core import clock
+from zaffre.server.endpoints.telemetry import alerts, sampler, service
 from zaffre.testing import online
 
 
@@ -115,3 +120,37 @@ def test_what_is_older_than_the_retention_is_dropped(served, house):
     looks(house).step()
     late = looks(house, retention_s=0.0)
     served.until(lambda: late.step() and figures(house)["covered_s"] <= 10.0)
+
+
+def told(house, kind):
+    """The values of the events of one type, oldest first."""
+    with house.database.read() as uow:
+        query = sa.text("select data from events where type = :kind order by seq")
+        return [json.loads(row.data) for row in uow.connection.execute(query, {"kind": kind})]
+
+
+def test_a_rule_fires_once_and_is_resolved_once(served, house, monkeypatch):
+    rules = {"alerts": [{"name": "failing", "condition": "FailedRequests > 0", "window_size": "10s"}]}
+    assert served.deploy(served.deployment(zaffre=rules, model=served.model()))["state"] == "Succeeded"
+    look = looks(house, after=alerts.after_a_look)
+    look.step()
+    assert told(house, "AlertFired") == []
+    assert served.call({"wait_s": "text"}).status_code == 424
+    served.until(lambda: look.step() and told(house, "AlertFired"))
+    look.step()
+    looks(house, after=alerts.after_a_look).step()  # a server that starts anew tells nothing twice
+    (fired,) = told(house, "AlertFired")
+    assert (fired["deployment"], fired["alert"], fired["measured"]) == ("blue", "failing", 1)
+    assert [item["name"] for item in figures(house)["alerts"]] == ["failing"]
+    later = clock.now() + dt.timedelta(seconds=60)
+    monkeypatch.setattr(sampler.clock, "now", lambda: later)
+    look.step()
+    assert len(told(house, "AlertFired")) == len(told(house, "AlertResolved")) == 1
+    assert figures(house)["alerts"] == []
+
+
+def test_a_full_machine_is_said_of_what_goes_onto_it(served, house):
+    assert served.show().machine_note is None
+    house.room = dataclasses.replace(house.room, warnings=lambda: ["The disk is nearly full."])
+    assert served.deploy(served.deployment("green"))["state"] == "Succeeded"
+    assert served.show("green").machine_note == "The disk is nearly full."

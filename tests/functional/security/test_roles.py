@@ -68,6 +68,7 @@ def deletions(noun):
 
 EXPECTED = {
     ("get", "/healthz"): (ALL, None),
+    ("get", "/metrics"): (SERVER, None),
     ("post", "/api/v1/workspaces"): (SERVER, {"name": "another"}),
     ("get", "/api/v1/workspaces"): (ANYBODY, None),
     ("put", WS): (MANAGE, {"description": "x"}),

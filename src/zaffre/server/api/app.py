@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import fastapi
 from fastapi import responses
 
-from zaffre.server.api import auth, context, direct, gate, problems
+from zaffre.server.api import auth, context, direct, gate, metering, problems, prometheus
 
 PREFIX = "/api/v1"
 
@@ -25,9 +25,11 @@ def build(parts: context.Context, routers: Sequence[fastapi.APIRouter], *, versi
     # What is added last is asked first.
     app.add_middleware(direct.Direct, parts=parts, routers=routers, prefix=PREFIX)
     app.add_middleware(gate.Gate, is_known=auth.is_known)
+    app.add_middleware(metering.Metering)
     app.add_api_route(
         "/healthz", _healthy, methods=["GET"], tags=["server"], summary="Whether the server answers"
     )
+    app.include_router(prometheus.router, dependencies=[fastapi.Depends(auth.caller)])
     for router in routers:
         app.include_router(router, prefix=PREFIX, dependencies=[fastapi.Depends(auth.caller)])
     return app

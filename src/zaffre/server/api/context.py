@@ -1,6 +1,7 @@
 """What routes are given: the parts of a running server, put together by `app`."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import fastapi
@@ -9,9 +10,10 @@ from zaffre.core import settings
 from zaffre.server import db, secrets
 from zaffre.server.access import authentication, workspaces
 from zaffre.server.artifacts import service as artifacts
-from zaffre.server.compute import ports
+from zaffre.server.compute import machine, ports
 from zaffre.server.endpoints.online import preparing
 from zaffre.server.endpoints.online import room as rooms
+from zaffre.server.endpoints.telemetry import sampler
 from zaffre.server.environments import pruning
 
 
@@ -23,6 +25,7 @@ class Online:
     runner: ports.ServiceRunner
     preparations: preparing.Preparations
     pruner: pruning.Pruner
+    machine: machine.Watch
 
 
 @dataclasses.dataclass
@@ -35,6 +38,7 @@ class Context:
     blobs: artifacts.Room
     online: Online
     occupants: tuple[workspaces.Occupants, ...] = ()
+    newest_look: Callable[[], sampler.Sampled | None] = lambda: None
     certificates: tuple[secrets.Keeper, ...] = ()
 
 

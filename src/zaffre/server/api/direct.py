@@ -43,6 +43,7 @@ class Direct:
             await self._app(scope, receive, send)
             return
         way, said = found
+        scope["zaffre.route"] = way.template
         body = (await receive())["body"]
         piece = self._piece(way, said, fastapi.Request(scope), body)
         if piece is None:
@@ -92,6 +93,7 @@ class _Way:
     route: transactions.Route
     writes: bool
     status: int
+    template: str
     body: Any = None
     query: type[pydantic.BaseModel] | None = None
 
@@ -117,7 +119,7 @@ def _way(prefix: str, route: routing.APIRoute) -> _Way | None:
         asked.update(kind)
     pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(address))
     status = route.status_code if isinstance(route.status_code, int) else 200
-    return _Way(re.compile(pattern), address.count("/"), *found, status, **asked)
+    return _Way(re.compile(pattern), address.count("/"), *found, status, address, **asked)
 
 
 def _kind(name: str, annotation: Any, path: str) -> dict[str, Any] | None:

@@ -26,7 +26,8 @@ def of_deployment(
     """Requests, latency percentiles, error rate and use of the machine within the window that ends now."""
     window_s = _checked(window, parts)
     with parts.database.read() as uow:
-        return service.of_deployment(uow, caller, workspace, endpoint, deployment, window_s=window_s)
+        found = service.of_deployment(uow, caller, workspace, endpoint, deployment, window_s=window_s)
+    return {**found, "machine": parts.online.machine.figures().document()}
 
 
 @router.get(_ENDPOINT + "/metrics")

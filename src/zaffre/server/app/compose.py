@@ -111,6 +111,7 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
     blobs = open_blobs(configured, home)
     context_tls, keepers = tls.serve(tls.control_plane(configured), home)
     serving = online.build(configured, home, database, blobs=blobs, box=box)
+    looking = telemetry.build(configured, database, serving)
     parts = context.Context(
         settings=configured,
         database=database,
@@ -118,11 +119,11 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         blobs=blobs,
         online=serving.face,
         occupants=(online_endpoints.occupants, versioning.occupants),
+        newest_look=lambda: looking.sampler.newest,
         certificates=(*keepers, *serving.keepers),
     )
     tasks = tooling.open_tasks(database, serving.converting)
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
-    looking = telemetry.build(configured, database, serving)
     workers = [relay.build(database), serving.loop, tasks.loop, looking.loop]
     if parts.certificates:
         workers.append(certificate_worker.build(database, parts.certificates))

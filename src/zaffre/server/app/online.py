@@ -15,10 +15,11 @@ from zaffre.server.app import (
     runners,
     tls,
     tooling,
-    tracing,  # REORDER
+    tracing,
 )
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import instance_types
+from zaffre.server.compute import machine as machine_facts
 from zaffre.server.compute import service as compute
 from zaffre.server.conversion import work as conversions
 from zaffre.server.endpoints.online import building, optimizing, preparing, quantities, reconcile
@@ -84,7 +85,8 @@ def build(
         runtime_source=Path(zaffre_runtime.__file__).parent,
         isolated=isolated,
     )
-    room = _room(configured, box, shop, router.url)
+    watch = machine_facts.Watch(home.path, _thresholds(configured))
+    room = dataclasses.replace(_room(configured, box, shop, router.url), warnings=watch.warnings)
     types = room.instance_types
 
     def tree(workspace: str, digest: str) -> manifests.Manifest:
@@ -119,8 +121,17 @@ def build(
     endless = worker.build(database, reconciler, preparations)
     folders = (home.path / "services", home.path / "jobs")
     pruner = pruning.Pruner(database, home.path / "environments", folders)
-    face = context.Online(room, runner, preparations, pruner)
+    face = context.Online(room, runner, preparations, pruner, watch)
     return Online(face, converting, router, endless, machine, keepers)
+
+
+def _thresholds(configured: settings.Settings) -> machine_facts.Thresholds:
+    return machine_facts.Thresholds(
+        configured.machine_load_warning,
+        configured.machine_memory_warning,
+        configured.machine_disk_warning,
+        configured.machine_gpu_memory_warning,
+    )
 
 
 def _room(configured: settings.Settings, box: secrets.Box, shop: workshop.Workshop, url: str) -> rooms.Room:

@@ -5,7 +5,7 @@ import dataclasses
 from zaffre.core import settings
 from zaffre.server import db
 from zaffre.server.app import online
-from zaffre.server.endpoints.telemetry import sampler
+from zaffre.server.endpoints.telemetry import alerts, sampler
 from zaffre.server.workers import loop
 from zaffre.server.workers import telemetry as worker
 
@@ -26,5 +26,6 @@ def build(configured: settings.Settings, database: db.Database, serving: online.
         serving.router,
         interval_s=configured.telemetry_interval_s,
         retention_s=configured.telemetry_retention_s,
+        after=alerts.after_a_look,
     )
-    return Telemetry(looks, worker.build(database, looks))
+    return Telemetry(looks, worker.build(database, looks, serving.face.machine))

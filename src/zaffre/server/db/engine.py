@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 import sqlalchemy as sa
 
-from zaffre.core import errors
+from zaffre.core import errors, tally
 from zaffre.server.db import unit
 
 T = TypeVar("T")
@@ -70,11 +70,13 @@ class Database:
         guard: contextlib.AbstractContextManager[Any] = (
             self._writer if self.is_sqlite else contextlib.nullcontext()
         )
+        began = time.perf_counter()
         with guard, self._connected() as connection:
             work = unit.UnitOfWork(connection)
             with connection.begin():
                 if self.is_sqlite:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
+                tally.WRITER_WAITS.add((), time.perf_counter() - began)
                 yield work
                 work.flush()
         for topic in work.topics:
@@ -104,6 +106,11 @@ class Database:
     def _all(self, pieces: Sequence[Callable[[unit.UnitOfWork], T]]) -> list[T]:
         with self.write() as uow:
             return [piece(uow) for piece in pieces]
+
+    def connections(self) -> tuple[int, int]:
+        """How many of the pool's connections are in use, and how many wait to be."""
+        pool: Any = self.engine.pool
+        return pool.checkedout(), pool.checkedin()
 
     def listen(self, topic: str, listener: Callable[[], None]) -> None:
         """Call `listener` after every commit that touched `topic`. It must be quick and must not fail."""

@@ -1,5 +1,5 @@
 """The outbox: a fact is written in the transaction that made it true, and told to subscribers afterwards."""
 
-from zaffre.server.events.service import TOPIC, Subscriber, append, envelope, next_retry, relay
+from zaffre.server.events.service import TOPIC, Subscriber, append, backlog, envelope, next_retry, relay
 
-__all__ = ["TOPIC", "Subscriber", "append", "envelope", "next_retry", "relay"]
+__all__ = ["TOPIC", "Subscriber", "append", "backlog", "envelope", "next_retry", "relay"]

@@ -113,3 +113,8 @@ def next_retry(database: db.Database) -> dt.datetime | None:
     """When the relay must wake by itself."""
     with database.read() as uow:
         return store.next_retry(uow)
+
+
+def backlog(uow: db.UnitOfWork) -> tuple[int, dt.datetime | None]:
+    """How many events nobody was told of yet, and when the oldest of them happened."""
+    return store.backlog(uow)

@@ -80,3 +80,9 @@ def drop_retry(uow: db.UnitOfWork, event_id: str, subscriber: str) -> None:
 def next_retry(uow: db.UnitOfWork) -> dt.datetime | None:
     """When the next failed delivery is due, if any waits."""
     return uow.connection.execute(sa.select(sa.func.min(retries.c.next_at))).scalar()
+
+
+def backlog(uow: db.UnitOfWork) -> tuple[int, dt.datetime | None]:
+    query = sa.select(sa.func.count(), sa.func.min(events.c.time)).where(events.c.pending)
+    count, oldest = uow.connection.execute(query).one()
+    return count, oldest

@@ -5,6 +5,7 @@ from zaffre.server.operations.service import (
     advance,
     any_open,
     cancel,
+    counts,
     end,
     get,
     open_on,
@@ -12,4 +13,4 @@ from zaffre.server.operations.service import (
     tasks,
 )
 
-__all__ = ["Task", "advance", "any_open", "cancel", "end", "get", "open_on", "start", "tasks"]
+__all__ = ["Task", "advance", "any_open", "cancel", "counts", "end", "get", "open_on", "start", "tasks"]

@@ -124,3 +124,8 @@ def shape(row: Any) -> dict[str, Any]:
         "created_at": clock.isoformat(row["created_at"]),
         "modified_at": clock.isoformat(row["modified_at"]),
     }
+
+
+def counts(uow: db.UnitOfWork) -> dict[tuple[str, str], int]:
+    """How many operations there are, by kind and state."""
+    return store.counts(uow)

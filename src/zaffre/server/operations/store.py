@@ -56,3 +56,10 @@ def update(uow: db.UnitOfWork, operation_id: str, values: dict[str, Any]) -> Non
 def any_open(uow: db.UnitOfWork) -> bool:
     query = sa.select(operations.c.id).where(operations.c.state == "Running").limit(1)
     return uow.connection.execute(query).first() is not None
+
+
+def counts(uow: db.UnitOfWork) -> dict[tuple[str, str], int]:
+    query = sa.select(operations.c.kind, operations.c.state, sa.func.count()).group_by(
+        operations.c.kind, operations.c.state
+    )
+    return {(kind, state): count for kind, state, count in uow.connection.execute(query)}

@@ -2,7 +2,10 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+
+from zaffre.core import tally
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +40,14 @@ class Loop:
         failures = 0
         while not self._ending.is_set():
             self._wake.clear()
+            began = time.perf_counter()
             try:
                 pause_s = self._step()
                 failures = 0
+                tally.STEPS.add((self.name, "ok"), time.perf_counter() - began)
             except Exception:  # the outermost loop of this thread: whatever failed, the next turn may succeed
                 failures += 1
+                tally.STEPS.add((self.name, "failed"), time.perf_counter() - began)
                 pause_s = min(0.2 * 2**failures, LONGEST_PAUSE_S)
                 log.exception("%s failed; next try in %.1f s", self.name, pause_s)
                 if self._ending.wait(pause_s):

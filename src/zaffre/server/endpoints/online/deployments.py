@@ -47,6 +47,7 @@ def put(
         operations.end(uow, operation["id"])
     else:
         revision = _revision(uow, caller, workspace, body, resolved)
+        revision["machine_note"] = " ".join(room.warnings()) or None
         operation = _accept(uow, caller, row, revision, all_traffic=all_traffic)
     return _shape(uow, workspace, endpoint, name), operation
 
@@ -174,6 +175,7 @@ def _revision(
         "last_lines": [],
         "lock_digest": present.lock_digest if present is not None and shares else None,
         "environment_note": present.environment_note if present is not None and shares else None,
+        "machine_note": None,
         "rolled_back_to": None,
         "change_reason": caller.reason,
         "created_at": clock.now(),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import secrets as randomness
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ class Room:
     scoring_url: str
     scoring_domain: str = ""
     allow_debugger: bool = False
+    # What speaks against another process on this machine now, one line each.
+    warnings: Callable[[], list[str]] = list
 
     def address(self, workspace: str, endpoint: str) -> str:
         """Where an endpoint answers, without the last part of the path."""

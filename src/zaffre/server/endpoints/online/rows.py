@@ -82,6 +82,7 @@ def deployment_entity(endpoint_row: Any, row: Any, revision: Any) -> deployment_
         model_ids=[f"{model['name']}:{model['version']}" for model in resolved.get("models", ())],
         environment_id=resolved["environment"]["id"],
         environment_note=revision.environment_note,
+        machine_note=revision.machine_note,
         environment_lock_digest=revision.lock_digest,
         code_digest=(resolved.get("code") or {}).get("digest"),
         traffic=endpoint_row.body.get("traffic", {}).get(row.name, 0),

@@ -148,7 +148,7 @@ def process_digest(body: dict[str, Any], resolved: dict[str, Any]) -> str:
     """Equal for settings that the same processes can serve."""
     kept = {key: value for key, value in body.items() if key not in _WORDS | _ROUTER_AND_NUMBER}
     said = (body.get("zaffre") or {}).items()
-    without = ("retry", "autoscale")
+    without = ("retry", "autoscale", "alerts")
     extension = {key: value for key, value in said if key not in without and value not in (None, [], {})}
     return _digest({"body": {**kept, "zaffre": extension}, "resolved": resolved})
 

@@ -71,6 +71,7 @@ revisions = sa.Table(
     sa.Column("last_lines", db.Json, nullable=False),
     sa.Column("lock_digest", sa.String(64)),
     sa.Column("environment_note", sa.Text),
+    sa.Column("machine_note", sa.Text),
     sa.Column("rolled_back_to", sa.String(16)),
     sa.Column("change_reason", sa.Text, nullable=False),
     sa.Column("created_at", db.Moment, nullable=False),

@@ -29,7 +29,7 @@ class Sampled:
     totals: Mapping[Key, Mapping[str, float]]
 
 
-After = Callable[[db.UnitOfWork, Sampled], None]
+After = Callable[[db.UnitOfWork, observing.Asked], None]
 
 
 class Sampler:
@@ -43,7 +43,9 @@ class Sampler:
         *,
         interval_s: float,
         retention_s: float,
+        after: After | None = None,
     ) -> None:
+        self._after = after
         self._database = database
         self._runner = runner
         self._router = router
@@ -52,7 +54,6 @@ class Sampler:
         self._looked_at: float | None = None
         self._totals: dict[Key, dict[str, float]] = {}
         self.newest: Sampled | None = None
-        self.after: After | None = None
 
     def step(self) -> float:
         """Look once; returns after how many seconds the next look is due."""
@@ -64,8 +65,8 @@ class Sampler:
         with self._database.write() as uow:
             grown = self._mark(uow, look, owners)
             self._write(uow, look, owners, grown, {_key(row) for row in asked.deployments})
-            if self.after is not None:
-                self.after(uow, self._sampled(look, owners))
+            if self._after is not None:
+                self._after(uow, asked)
         self._looked_at = began
         self.newest = self._sampled(look, owners)
         return max(self._interval_s - (time.monotonic() - began), 0.1)
@@ -103,7 +104,7 @@ class Sampler:
         rows = []
         for key, added in grown.items():
             mine = [set_id for set_id, owner in owners.items() if owner == key]
-            counted, peaks = answers.as_clients_saw(added), _peaks(look, mine)
+            counted, peaks = answers.as_clients_saw(added), present(look, mine)
             self._totals[key] = slices.total([self._totals.get(key, {}), counted])
             counted.update(looks=1, memory_sum=peaks["memory_bytes"], instances_sum=peaks["instances"])
             rows.append(
@@ -129,7 +130,7 @@ def _key(row: object) -> Key:
     return row.workspace, row.endpoint, row.name  # type: ignore[attr-defined]  # a row of a table
 
 
-def _peaks(look: looking.Look, sets: list[str]) -> dict[str, float]:
+def present(look: looking.Look, sets: list[str]) -> dict[str, float]:
     """What is so now, over all processes of a deployment."""
     instances = [item for set_id in sets for item in look.of_set(set_id)]
     loads = [look.loads.get(set_id, looking.Load()) for set_id in sets]

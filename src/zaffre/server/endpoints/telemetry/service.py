@@ -23,7 +23,11 @@ def of_deployment(
     """Requests, latency percentiles, error rate and use of the machine within the last seconds. Raises NotFound."""
     access.require(caller, "endpoints/read", rooms.resource(workspace, endpoint))
     rows.deployment(uow, workspace, endpoint, name)
-    return {**_window(window_s), **summary.of(_merged(_slices(uow, workspace, endpoint, name, window_s)))}
+    return {
+        **_window(window_s),
+        **summary.of(_merged(_slices(uow, workspace, endpoint, name, window_s))),
+        "alerts": _alerts(uow, workspace, endpoint, name),
+    }
 
 
 def of_endpoint(
@@ -38,16 +42,26 @@ def of_endpoint(
     windows = {name: _merged(found) for name, found in by_name.items()}
     return {
         **_window(window_s),
-        **summary.of(together(list(windows.values()))),
+        **summary.of(slices.together(list(windows.values()))),
         "deployments": {name: summary.of(window) for name, window in windows.items()},
+        "alerts": _alerts(uow, workspace, endpoint),
     }
 
 
-def together(windows: list[slices.Slice]) -> slices.Slice:
-    """Deployments side by side: counts and peaks add up, time does not."""
-    peaks = slices.total(window.peaks for window in windows)
-    seconds = max((window.seconds for window in windows), default=0.0)
-    return slices.Slice(seconds, slices.total(window.added for window in windows), peaks)
+def _alerts(
+    uow: db.UnitOfWork, workspace: str, endpoint: str, deployment: str | None = None
+) -> list[dict[str, Any]]:
+    """The alerts that fire now, of all deployments or of one with those of its endpoint."""
+    return [
+        {
+            "name": row.name,
+            "deployment": row.deployment or None,
+            "since": clock.isoformat(row.since),
+            "value": row.value,
+        }
+        for row in store.list_alerts(uow, workspace, endpoint)
+        if deployment is None or row.deployment in ("", deployment)
+    ]
 
 
 def _slices(

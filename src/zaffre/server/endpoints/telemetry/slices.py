@@ -76,3 +76,10 @@ def merged(parts: Iterable[Slice]) -> Slice:
 def buckets(kind: str, counts: Sequence[float]) -> dict[str, float]:
     """Counts of a histogram under their names, without empty ones."""
     return {f"{kind}.{place}": count for place, count in enumerate(counts) if count}
+
+
+def together(windows: Sequence[Slice]) -> Slice:
+    """Deployments side by side: counts and peaks add up, time does not."""
+    peaks = total(window.peaks for window in windows)
+    seconds = max((window.seconds for window in windows), default=0.0)
+    return Slice(seconds, total(window.added for window in windows), peaks)

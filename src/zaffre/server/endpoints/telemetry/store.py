@@ -29,7 +29,20 @@ marks = sa.Table(
     sa.Column("counts", db.Json, nullable=False),
 )
 
+alerts = sa.Table(
+    "telemetry_alerts",
+    db.metadata,
+    sa.Column("workspace", sa.String(64), primary_key=True),
+    sa.Column("endpoint", sa.String(64), primary_key=True),
+    sa.Column("deployment", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("since", db.Moment, nullable=False),
+    sa.Column("value", sa.Float),
+)
+"""The alerts that fire now; `deployment` is empty for rules of an endpoint."""
+
 Key = tuple[str, str, str]
+AlertKey = tuple[str, str, str, str]
 
 
 def insert_slices(uow: db.UnitOfWork, rows: list[dict[str, Any]]) -> None:
@@ -77,3 +90,25 @@ def replace_marks(uow: db.UnitOfWork, gone: Iterable[str], now: Mapping[str, tup
     rows = [{"source": name, "epoch": epoch, "counts": counts} for name, (epoch, counts) in now.items()]
     if rows:
         uow.connection.execute(marks.insert(), rows)
+
+
+def list_alerts(
+    uow: db.UnitOfWork, workspace: str | None = None, endpoint: str | None = None
+) -> list[sa.Row[Any]]:
+    query = sa.select(alerts).order_by(alerts.c.since)
+    if workspace is not None:
+        query = query.where((alerts.c.workspace == workspace) & (alerts.c.endpoint == endpoint))
+    return list(uow.connection.execute(query))
+
+
+def insert_alert(uow: db.UnitOfWork, key: AlertKey, values: dict[str, Any]) -> None:
+    names = dict(zip(("workspace", "endpoint", "deployment", "name"), key, strict=True))
+    uow.connection.execute(alerts.insert().values(**names, **values))
+
+
+def drop_alert(uow: db.UnitOfWork, key: AlertKey) -> None:
+    workspace, endpoint, deployment, name = key
+    mine = (alerts.c.workspace == workspace) & (alerts.c.endpoint == endpoint)
+    uow.connection.execute(
+        alerts.delete().where(mine & (alerts.c.deployment == deployment) & (alerts.c.name == name))
+    )

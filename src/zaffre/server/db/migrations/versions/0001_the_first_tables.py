@@ -284,6 +284,7 @@ def upgrade() -> None:
         sa.Column("last_lines", db.Json, nullable=False),
         sa.Column("lock_digest", sa.String(length=64), nullable=True),
         sa.Column("environment_note", sa.Text(), nullable=True),
+        sa.Column("machine_note", sa.Text(), nullable=True),
         sa.Column("rolled_back_to", sa.String(length=16), nullable=True),
         sa.Column("change_reason", sa.Text(), nullable=False),
         sa.Column("created_at", db.Moment(), nullable=False),
@@ -323,6 +324,18 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("kept_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_sealing_keys")),
+    )
+    op.create_table(
+        "telemetry_alerts",
+        sa.Column("workspace", sa.String(length=64), nullable=False),
+        sa.Column("endpoint", sa.String(length=64), nullable=False),
+        sa.Column("deployment", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("since", db.Moment(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "workspace", "endpoint", "deployment", "name", name=op.f("pk_telemetry_alerts")
+        ),
     )
     op.create_table(
         "telemetry_marks",
@@ -435,6 +448,7 @@ def downgrade() -> None:
 
     op.drop_table("telemetry_slices")
     op.drop_table("telemetry_marks")
+    op.drop_table("telemetry_alerts")
     op.drop_table("sealing_keys")
     with op.batch_alter_table("operations", schema=None) as batch_op:
         batch_op.drop_index("ix_operations_open")

@@ -1,6 +1,6 @@
 """The figures that people see."""
 
-from zaffre.server.endpoints.telemetry import answers, service, slices, summary
+from zaffre.server.endpoints.telemetry import answers, slices, summary
 
 
 def test_codes_of_the_router_become_those_that_clients_saw():
@@ -37,5 +37,5 @@ def test_rates_are_over_the_time_that_was_seen():
 def test_deployments_side_by_side_add_up_in_the_same_time():
     one = slices.Slice(60.0, {"code.200": 5}, {"in_flight": 2})
     two = slices.Slice(30.0, {"code.200": 7}, {"in_flight": 3})
-    found = service.together([one, two])
+    found = slices.together([one, two])
     assert (found.seconds, found.added, found.peaks) == (60.0, {"code.200": 12}, {"in_flight": 5})
