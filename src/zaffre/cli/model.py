@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zaffre.cli import arguments, assets, conversions, entities, grammar, options, sessions
+from zaffre.cli import arguments, assets, conversions, entities, grammar, options, profiles, sessions
 from zaffre.core import errors
 
 noun = grammar.Noun(
@@ -16,6 +16,7 @@ def _operations(session: sessions.Session) -> Any:
 
 assets.hang(noun, "model", _operations)
 noun.add_command(conversions.command)
+noun.add_command(profiles.command)
 
 _TYPE = grammar.option("--type", "-t", help="custom_model, mlflow_model or triton_model.")
 _STAGE = grammar.option("--stage", "-s", help="Stage, for example Development or Production.")

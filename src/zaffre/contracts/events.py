@@ -68,6 +68,18 @@ class ModelConverted(Event):
     speedup_1: float = 0.0
 
 
+class ModelProfiled(Event):
+    """A load profile of a version ended. What it recommends is None when no size that was tried is enough."""
+
+    name: str
+    version: str
+    profile: str
+    recommended_cpu: float | None = None
+    recommended_memory_gb: float | None = None
+    queries_per_second: float | None = None
+    latency_p99_ms: float | None = None
+
+
 class ModelArchived(_AssetChanged): ...
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zaffre.contracts import environment, manifests, model
+from zaffre.contracts import environment, manifests, model, online_deployment
 from zaffre.core import errors, names
 from zaffre.sdk import assets, bundles, operations, paging, pollers
 
@@ -75,6 +75,35 @@ class ModelOperations(assets.AssetOperations[model.Model]):
     def convert(self, name: str, version: str | None = None, **asked: Any) -> model.Model:
         """As `begin_convert`, waiting for the end."""
         return self.begin_convert(name, version, **asked).result()
+
+    def begin_profile(
+        self,
+        profile_name: str,
+        models: Sequence[str] = (),
+        data: str | Path | None = None,
+        *,
+        deployment: online_deployment.OnlineDeployment | None = None,
+        cpu: float | None = None,
+        memory_in_gb: float | None = None,
+        **settings: Any,
+    ) -> pollers.Poller[dict[str, Any]]:
+        """Finds by trying what one replica of a model needs; the result has the fields of Azure ML's profiles.
+
+        `models` are references (`churn:3`), scored without a script; `deployment` gives script and environment instead.
+        `data` is a table of one text column, or a file of bodies: a data asset or a local file. `cpu` and `memory_in_gb` are the
+        largest size that is tried. `settings` are `requests_per_second`, `latency_ms`, `description`.
+        """
+        asked: dict[str, Any] = {"name": profile_name, "cpu": cpu, "memory_in_gb": memory_in_gb, **settings}
+        asked["models"] = [str(names.parse_reference(text, kind="models")) for text in models] or None
+        asked["deployment"] = None if deployment is None else self._scope.bundled(deployment)
+        asked["data"] = None if data is None else self._stored(data, "data")
+        body = {key: value for key, value in asked.items() if value is not None}
+        response = self._scope.wire.send("POST", self._scope.path("profiles"), body=body)
+        return self._scope.poller(response, lambda operation: dict(operation["result"]))
+
+    def profile(self, profile_name: str, *arguments: Any, **asked: Any) -> dict[str, Any]:
+        """As `begin_profile`, waiting for the end."""
+        return self.begin_profile(profile_name, *arguments, **asked).result()
 
     def _made(self, operation: dict[str, Any]) -> model.Model:
         made, _, version = str(operation["result"]["model"]).rpartition(":")

@@ -29,6 +29,7 @@ from zaffre.server.endpoints.online import optimizing, preparing, quantities, re
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
 from zaffre.server.environments import builds, curated, resolving
+from zaffre.server.profiling import work as profiles
 from zaffre.server.workers import endpoints as worker
 from zaffre.server.workers import loop
 
@@ -65,6 +66,7 @@ class House:
     reconciler: reconcile.Reconciler
     loop: loop.Loop
     converting: conversions.Means
+    profiling: profiles.Means
 
     def tree(self, files: Mapping[str, bytes], workspace: str = "default") -> str:
         """Store files as a tree; returns its address."""
@@ -89,6 +91,7 @@ class House:
         """Stop reconciling; whatever runs goes on running."""
         self.loop.stop()
         self.preparations.close()
+        self.profiling.preparations.close()
         self.router.close()
         self.database.close()
 
@@ -127,20 +130,12 @@ def build(
             return artifacts.tree(uow, CALLER, workspace, digest)
 
     shelves = artifacts.Room(blobs, uploads.Incoming(home / "incoming"))
-    jobs = local_processes.LocalServiceRunner(
-        home / "jobs", home / "run", python=sys.executable, isolation_uid=isolation_uid, hidden=(home,)
-    )
     table = curated.Table.load(None)
-    converting = conversions.Means(
-        database=database,
-        resolver=resolving.Resolver(database, table, blobs),
-        environments=lambda workspace, _, log: same_python(workspace, {}, log)[0],
-        runner=local_jobs.LocalJobRunner(jobs),
-        blobs=shelves,
-        folder=home / "conversions",
-    )
+    converting = _converting(home, database, shelves, table, isolation_uid)
     optimizer = optimizing.Optimizer(converting)
     preparations = preparing.Preparations(home / "replicas", environments, blobs, tree, optimizer=optimizer)
+    trial = preparing.Preparations(home / "profiles", environments, blobs, tree, optimizer=optimizer)
+    profiling = profiles.Means(database, trial, runner, converting.runner, shelves, home / "bodies")
     means = reconcile.Means(
         database,
         runner,
@@ -160,7 +155,39 @@ def build(
     )
     room = rooms.Room(box, table, types, router.url)
     endless = worker.build(database, reconciler, preparations)
-    return House(home, database, room, shelves, runner, router, preparations, reconciler, endless, converting)
+    return House(
+        home,
+        database,
+        room,
+        shelves,
+        runner,
+        router,
+        preparations,
+        reconciler,
+        endless,
+        converting,
+        profiling,
+    )
+
+
+def _converting(
+    home: Path,
+    database: db.Database,
+    shelves: artifacts.Room,
+    table: curated.Table,
+    isolation_uid: int | None,
+) -> conversions.Means:
+    jobs = local_processes.LocalServiceRunner(
+        home / "jobs", home / "run", python=sys.executable, isolation_uid=isolation_uid, hidden=(home,)
+    )
+    return conversions.Means(
+        database=database,
+        resolver=resolving.Resolver(database, table, shelves.store),
+        environments=lambda workspace, _, log: same_python(workspace, {}, log)[0],
+        runner=local_jobs.LocalJobRunner(jobs),
+        blobs=shelves,
+        folder=home / "conversions",
+    )
 
 
 def serve(home: str, port: int, started: connection.Connection) -> None:

@@ -55,9 +55,7 @@ def work(asked: Dict[str, Any]) -> Dict[str, Any]:
         "framework": model.framework,
         "model_type": model.kind,
         "converters": {**attempt.written.converters, **onnx_writers.versions("onnxruntime", model.framework)},
-        "opset": max(
-            one.version for one in attempt.written.proto.opset_import if one.domain in ("", "ai.onnx")
-        ),
+        "opset": _opset(attempt.written.proto),
         "numbers": attempt.numbers,
         "sample": sample.source,
         "rows": len(sample.rows),
@@ -71,17 +69,26 @@ def work(asked: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
+def _opset(proto: Any) -> int:
+    """The version of ONNX's own operators; of a model that has none of them, that of its trees."""
+    found = {one.domain: one.version for one in proto.opset_import}
+    return int(found.get("") or found.get("ai.onnx") or max(found.values(), default=0))
+
+
 def _sample(asked: Dict[str, Any], model: models.UserModel) -> samples.Sample:
     if asked.get("sample"):
         return samples.given(Path(asked["sample"]), model)
     found = samples.example(model)
-    if found is None and onnx_writers.picks_by_name(model.model):
+    by_name = onnx_writers.picks_by_name(model.model)
+    if found is None and by_name:
         raise task.CannotError(
             "invalid",
             "The model picks its columns by name, and they may hold text, so no rows can be made up.",
             hint=samples.GIVE,
         )
-    return found or samples.generated(model)
+    if found is None or not (by_name or not found.numeric or model.width is None):
+        return samples.joined(found, samples.generated(model))
+    return found
 
 
 def _accepted(model: models.UserModel, sample: samples.Sample, asked: Dict[str, Any]) -> Attempt:

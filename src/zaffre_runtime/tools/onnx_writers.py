@@ -43,13 +43,15 @@ def picks_by_name(model: Any) -> bool:
 
 def _sklearn(model: models.UserModel, sample: samples.Sample, numbers: str, opset: Optional[int]) -> Written:
     skl2onnx = _need("skl2onnx", model)
-    _register_boosters(skl2onnx)
+    target: Any = opset
+    if _register_boosters(skl2onnx):
+        target = {"": opset or skl2onnx.get_latest_tested_opset_version(), "ai.onnx.ml": 3}
     by_column = bool(model.columns) and picks_by_name(model.model)
     options = {"zipmap": False} if "predict_proba" in model.methods else {}
     proto = skl2onnx.convert_sklearn(
         model.model,
         initial_types=_types(model, sample, numbers, by_column=by_column),
-        target_opset=opset,
+        target_opset=target,
         options={id(model.model): options} if options else None,
     )
     return Written(proto, by_column, versions("skl2onnx", "onnx"))
@@ -76,36 +78,31 @@ def _is_text(values: List[Any]) -> bool:
     return any(isinstance(value, str) for value in values)
 
 
-def _register_boosters(skl2onnx: Any) -> None:
-    """Let skl2onnx write the boosters that stand inside a pipeline, if onnxmltools is there."""
-    inside = [name for name in ("xgboost", "lightgbm") if name in sys.modules]
-    if not inside:
-        return
-    try:
-        shapes = importlib.import_module("onnxmltools.convert.common.shape_calculator")
-    except ImportError:
-        return
-    for library, prefix in (("xgboost", "XGB"), ("lightgbm", "LGBM")):
-        if library not in inside:
+BOOSTERS = (("xgboost", "XGB", "XGBoost"), ("lightgbm", "LGBM", "LightGbm"))
+
+
+def _register_boosters(skl2onnx: Any) -> bool:
+    """Let skl2onnx write the boosters that stand inside a pipeline, if onnxmltools is there. Whether there are any."""
+    found = False
+    shapes = importlib.import_module("skl2onnx.common.shape_calculator")
+    for library, prefix, word in BOOSTERS:
+        if library not in sys.modules:
             continue
+        try:
+            written = importlib.import_module(f"onnxmltools.convert.{library}.operator_converters.{word}")
+        except ImportError:
+            return found
+        found = True
         for kind in ("Classifier", "Regressor"):
-            written = importlib.import_module(
-                f"onnxmltools.convert.{library}.operator_converters.{'XGBoost' if prefix == 'XGB' else 'LightGbm'}"
-            )
-            convert = getattr(written, f"convert_{library}")
-            shape = getattr(
-                shapes,
-                f"calculate_linear_{kind.lower()}_output_shapes",
-            )
+            classifies = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
             skl2onnx.update_registered_converter(
                 getattr(sys.modules[library], prefix + kind),
                 prefix + kind,
-                shape,
-                convert,
-                options={"nocl": [True, False], "zipmap": [True, False, "columns"]}
-                if kind == "Classifier"
-                else {"split": None},
+                getattr(shapes, f"calculate_linear_{kind.lower()}_output_shapes"),
+                getattr(written, f"convert_{library}"),
+                options=classifies if kind == "Classifier" else {"split": None},
             )
+    return found
 
 
 def _boosted(model: models.UserModel, numbers: str, opset: Optional[int]) -> Written:

@@ -84,6 +84,13 @@ def generated(model: models.UserModel, *, seed: int = 0) -> Sample:
     return Sample(values, model.columns, f"{GENERATED} made-up rows (seed {seed})")
 
 
+def joined(first: Optional[Sample], second: Sample) -> Sample:
+    """Both, where there is a first one: an example of three rows alone would say little."""
+    if first is None:
+        return second
+    return Sample(first.rows + second.rows, first.columns, f"{first.source} and {second.source}")
+
+
 def _training_scale(model: Any, width: int) -> Tuple[Any, Any]:
     """Mean and deviation of the training data, if a scaler at the front remembers them."""
     first = model.steps[0][1] if hasattr(model, "steps") and model.steps else model

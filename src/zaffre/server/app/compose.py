@@ -24,6 +24,7 @@ from zaffre.server.api import (
     metrics,
     models,
     operations,
+    profiles,
     tokens,
     workspaces,
 )  # fmt: skip
@@ -48,6 +49,7 @@ ROUTERS = (
     artifact_routes.router,
     models.router,
     conversions.router,
+    profiles.router,
     data.router,
     environments.router,
     endpoints.router,
@@ -122,7 +124,7 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         newest_look=lambda: looking.sampler.newest,
         certificates=(*keepers, *serving.keepers),
     )
-    tasks = tooling.open_tasks(database, serving.converting)
+    tasks = tooling.open_tasks(database, serving.converting, serving.profiling)
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
     workers = [relay.build(database), serving.loop, tasks.loop, looking.loop]
     if parts.certificates:

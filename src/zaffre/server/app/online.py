@@ -18,14 +18,16 @@ from zaffre.server.app import (
     tracing,
 )
 from zaffre.server.artifacts import service as artifacts
-from zaffre.server.compute import instance_types
+from zaffre.server.compute import instance_types, ports
 from zaffre.server.compute import machine as machine_facts
 from zaffre.server.compute import service as compute
 from zaffre.server.conversion import work as conversions
 from zaffre.server.endpoints.online import building, optimizing, preparing, quantities, reconcile
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
+from zaffre.server.endpoints.router import tls as router_tls
 from zaffre.server.environments import pruning, workshop
+from zaffre.server.profiling import work as profiles
 from zaffre.server.workers import endpoints as worker
 from zaffre.server.workers import loop
 
@@ -38,6 +40,7 @@ class Online:
 
     face: context.Online
     converting: conversions.Means
+    profiling: profiles.Means
     router: envoy.Envoy
     loop: loop.Loop
     machine: compute.Machine
@@ -54,6 +57,7 @@ class Online:
     def close(self) -> None:
         """Begin nothing more; replicas and router go on."""
         self.face.preparations.close()
+        self.profiling.preparations.close()
         self.router.close()
 
 
@@ -69,14 +73,7 @@ def build(
     isolated = configured.isolation == "auto" and os.geteuid() == 0
     runner = runners.open_runner(configured, home, isolated=isolated)
     certificates = tls.endpoints(configured)
-    router = envoy.Envoy(
-        runner,
-        home.path / "router",
-        host=configured.scoring_host,
-        port=_scoring_port(configured, home),
-        binary=configured.envoy_path,
-        listening=tls.mode(certificates),
-    )
+    router = _router(configured, home, runner, tls.mode(certificates))
     keepers = tls.router_keepers(certificates, home, router)
     shop = workshop.open_workshop(
         configured,
@@ -99,6 +96,11 @@ def build(
     preparations = preparing.Preparations(
         home.path / "replicas", builder, blobs.store, tree, optimizer=optimizer
     )
+    mine = preparing.Preparations(
+        home.path / "profiles" / "sets", builder, blobs.store, tree, optimizer=optimizer, threads=1
+    )
+    bodies = home.path / "profiles" / "bodies"
+    profiling = profiles.Means(database, mine, runner, converting.runner, blobs, bodies)
     means = reconcile.Means(
         database,
         runner,
@@ -122,7 +124,7 @@ def build(
     folders = (home.path / "services", home.path / "jobs")
     pruner = pruning.Pruner(database, home.path / "environments", folders)
     face = context.Online(room, runner, preparations, pruner, watch)
-    return Online(face, converting, router, endless, machine, keepers)
+    return Online(face, converting, profiling, router, endless, machine, keepers)
 
 
 def _thresholds(configured: settings.Settings) -> machine_facts.Thresholds:
@@ -131,6 +133,19 @@ def _thresholds(configured: settings.Settings) -> machine_facts.Thresholds:
         configured.machine_memory_warning,
         configured.machine_disk_warning,
         configured.machine_gpu_memory_warning,
+    )
+
+
+def _router(
+    configured: settings.Settings, home: homes.Home, runner: ports.ServiceRunner, listening: router_tls.Mode
+) -> envoy.Envoy:
+    return envoy.Envoy(
+        runner,
+        home.path / "router",
+        host=configured.scoring_host,
+        port=_scoring_port(configured, home),
+        binary=configured.envoy_path,
+        listening=listening,
     )
 
 

@@ -12,6 +12,8 @@ from zaffre.server.conversion import service as conversions
 from zaffre.server.conversion import work as conversion_work
 from zaffre.server.environments import builds, definitions, resolving, workshop
 from zaffre.server.environments import service as locks
+from zaffre.server.profiling import service as profiles
+from zaffre.server.profiling import work as profile_work
 from zaffre.server.workers import tasks
 
 _CALLER = access.system("conversions")
@@ -43,10 +45,16 @@ def conversion_means(
     )
 
 
-def open_tasks(database: db.Database, converting: conversion_work.Means) -> tasks.Tasks:
+def open_tasks(
+    database: db.Database, converting: conversion_work.Means, profiling: profile_work.Means
+) -> tasks.Tasks:
     """The worker of tasks."""
 
     def convert(task: operations.Task, check: Callable[[], None], progress: tasks.Progress) -> dict[str, Any]:
         return conversion_work.do(converting, task, check=check, progress=progress)
 
-    return tasks.Tasks(database, {conversions.KIND: tasks.Kind(convert, at_once=2)})
+    def profile(task: operations.Task, check: Callable[[], None], progress: tasks.Progress) -> dict[str, Any]:
+        return profile_work.do(profiling, task, check=check, progress=progress)
+
+    kinds = {conversions.KIND: tasks.Kind(convert, at_once=2), profiles.KIND: tasks.Kind(profile)}
+    return tasks.Tasks(database, kinds)

@@ -28,7 +28,8 @@ _CONVERTERS = {
     "lightgbm": ("onnxmltools", "skl2onnx"),
     "torch": ("onnxscript",),
 }
-_ALWAYS = ("onnx", "onnxruntime")
+# skl2onnx writes truth values where ONNX has integers (histogram gradient boosting), which protobuf 7 refuses.
+_ALWAYS = ("onnx", "onnxruntime", "protobuf<7")
 
 
 def environment(subject: str, files: Sequence[str]) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def with_converters(definition: definitions.Definition) -> definitions.Definitio
     wanted = [
         package for library, packages in _CONVERTERS.items() if library in present for package in packages
     ]
-    added = [package for package in dict.fromkeys((*wanted, *_ALWAYS)) if package not in present]
+    added = [package for package in dict.fromkeys((*wanted, *_ALWAYS)) if _name(package) not in present]
     if "torch" not in present and "skl2onnx" not in (*added, *present):
         added.append("skl2onnx")
     note = f"For the conversion were added: {', '.join(added)}."

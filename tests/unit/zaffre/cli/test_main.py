@@ -258,6 +258,7 @@ CHANGING = {
     "delete",
     "archive",
     "convert",
+    "profile",
     "restore",
     "rollback",
     "regenerate-keys",

@@ -1,6 +1,7 @@
 """The converting tool on real models, in this process."""
 
 import json
+import pickle
 
 import joblib
 import numpy as np
@@ -137,6 +138,20 @@ def test_answers_that_differ_are_refused_with_the_worst_row(tool):
     assert worst["difference"] > 0
     assert str(worst["onnx"]) in refused.value.detail
     assert not (tool.outputs / convert.FILE).exists()
+
+
+def test_an_mlflow_model_brings_its_own_rows_and_answers_what_pyfunc_does(tool):
+    fitted = linear_model.LogisticRegression(max_iter=500).fit(IRIS.data, IRIS.target)
+    tool.model.mkdir()
+    (tool.model / "model.pkl").write_bytes(pickle.dumps(fitted))
+    (tool.model / "MLmodel").write_text(
+        "flavors:\n  sklearn: {pickled_model: model.pkl, serialization_format: pickle, sklearn_version: '1'}\n"
+        "  python_function: {loader_module: mlflow.sklearn, model_path: model.pkl}\n"
+    )
+    (tool.model / "input_example.json").write_text('{"data": [[5.1, 3.5, 1.4, 0.2]]}')
+    said = tool()
+    assert said["sample"] == "1 rows of the model's own example and 200 made-up rows (seed 0)"
+    assert (said["rows"], said["method"]) == (201, "predict")
 
 
 class Shy:

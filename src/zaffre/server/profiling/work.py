@@ -1,0 +1,276 @@
+"""Does profiles: environment and files as a deployment's, sizes in rising order, the rule, and its proof by one more run.
+
+Called by the worker of tasks on a thread of its own; after a restart a profile begins anew. What was found is attached to the
+model's versions as properties.
+"""
+
+import dataclasses
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from zaffre.contracts import events as catalogue
+from zaffre.contracts import wire
+from zaffre.core import clock, errors
+from zaffre.server import access, db, events, operations
+from zaffre.server.artifacts import service as artifacts
+from zaffre.server.compute import jobs, ports
+from zaffre.server.endpoints.online import preparing
+from zaffre.server.profiling import bodies, recommending, trying
+from zaffre.server.registry.models import service as models
+from zaffre.server.registry.versioning import changes
+
+_LOOK_S = 0.1
+_LEAST_START_S = 30.0
+_START_FACTOR = 5.0
+_EVIDENCE = (
+    "name", "createdTime", "recommendedCpu", "recommendedMemoryInGB", "requestedCpu", "requestedMemoryInGB",
+    "maxUtilizedCpu", "maxUtilizedMemoryInGB", "totalQueries", "successRate", "measuredQueriesPerSecond",
+    "latencyPercentile50InMs", "latencyPercentile99InMs",
+)  # fmt: skip
+
+Check = Callable[[], None]
+Progress = Callable[[float, str], None]
+Facts = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """What it works with. `preparations` are its own, so that nobody sweeps what it has placed; `folder` holds the bodies."""
+
+    database: db.Database
+    preparations: preparing.Preparations
+    services: ports.ServiceRunner
+    runner: jobs.JobRunner
+    blobs: artifacts.Room
+    folder: Path
+
+
+def do(means: Means, task: operations.Task, *, check: Check, progress: Progress) -> Facts:
+    """A task from `service.begin`; returns the profile. Raises what ended it, with the failed profile in its fields."""
+    request = task.request
+    head = _head(request)
+    try:
+        found = _profile(means, task, head, check=check, progress=progress)
+    except errors.ZaffreError as error:
+        raise type(error)(
+            error.detail, hint=error.hint, **{**error.fields, "profile": _failed(head, error, task)}
+        ) from error
+    _attach(means, task, found)
+    return found
+
+
+def _profile(means: Means, task: operations.Task, head: Facts, *, check: Check, progress: Progress) -> Facts:
+    set_id = f"profile-{task.id[:12]}"
+    _clear(means, keep=set_id)
+    progress(0.02, "Reading the data.")
+    rows = _bodies(means, task)
+    folder = means.folder / set_id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "bodies.json").write_text(json.dumps(rows), encoding="utf-8")
+    try:
+        subject = _subject(means, task, set_id, folder / "bodies.json", rows, check=check, progress=progress)
+        trial = trying.Trial(means.services, means.runner, subject, check)
+        try:
+            return {**head, **_measured(trial, task.request["asked"], progress)}
+        finally:
+            trial.clean()
+    finally:
+        means.preparations.forget(set_id)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(means.preparations.folder / set_id, ignore_errors=True)
+
+
+def _measured(trial: trying.Trial, asked: Facts, progress: Progress) -> Facts:
+    """Sizes in rising order until the rule is satisfied, then the recommended one once more."""
+    largest, memory = float(asked["cpu"]), float(asked["memory_in_gb"])
+    progress(0.1, f"One client at {largest:g} cores.")
+    alone_ms, start_s = trial.one_client(trying.Size(largest, memory))
+    trial.start_limit_s = max(_LEAST_START_S, _START_FACTOR * start_s)
+    rate = float(asked["requests_per_second"] or recommending.rate(alone_ms))
+    runs: list[recommending.Run] = []
+    chosen: recommending.Run | None = None
+    sizes = recommending.sizes(largest)
+    for number, cpu in enumerate(sizes):
+        progress(0.15 + 0.6 * number / len(sizes), f"{cpu:g} cores at {rate:.3g} requests a second.")
+        runs.append(trial.run(trying.Size(cpu, memory), rate))
+        complete = number + 1 == len(sizes)
+        chosen = recommending.decided(runs, latency_ms=asked["latency_ms"], complete=complete)
+        if chosen is not None:
+            break
+    if chosen is None:
+        return _without(runs, rate)
+    return _proved(trial, chosen, runs, rate, asked, progress)
+
+
+def _proved(
+    trial: trying.Trial,
+    chosen: recommending.Run,
+    runs: Sequence[recommending.Run],
+    rate: float,
+    asked: Facts,
+    progress: Progress,
+) -> Facts:
+    """The recommended size, run once more: its figures are the profile's."""
+    memory = min(recommending.memory_in_gb(runs), float(asked["memory_in_gb"]))
+    progress(0.85, f"Once more with what is recommended: {chosen.cpu:g} cores, {memory:g} GB.")
+    again = trial.run(trying.Size(chosen.cpu, memory), rate)
+    larger = next((run for run in runs if run.cpu > chosen.cpu), None)
+    holds = recommending.suffices(again, larger, latency_ms=asked["latency_ms"])
+    figures = again.document()
+    for name in ("cpu", "memoryInGB", "startSeconds", "error"):
+        figures.pop(name, None)
+    error = again.problem or (
+        "" if holds else "The recommended size did not do as well when it was run once more."
+    )
+    return {
+        **figures,
+        "requestedQueriesPerSecond": round(rate, 3),
+        "recommendedCpu": chosen.cpu,
+        "recommendedMemoryInGB": memory,
+        **({"error": error} if error else {}),
+        "zaffre": {"recommendationHolds": holds, "proof": again.document(), "sizes": _documents(runs)},
+    }
+
+
+def _without(runs: Sequence[recommending.Run], rate: float) -> Facts:
+    """No size did. The largest one's figures are there, and why nothing is recommended."""
+    last = runs[-1]
+    figures = last.document()
+    for name in ("cpu", "memoryInGB", "startSeconds", "error"):
+        figures.pop(name, None)
+    why = last.problem or (
+        f"{last.sent - len(last.latencies_ms)} of {last.sent} requests were not answered with 200"
+        if last.success_rate < 1
+        else f"its 99th percentile is {last.percentile(99):.1f} ms"
+    )
+    return {
+        **figures,
+        "requestedQueriesPerSecond": round(rate, 3),
+        "error": f"No size up to {last.cpu:g} cores does what is asked: {why}.",
+        "zaffre": {"recommendationHolds": False, "sizes": _documents(runs)},
+    }
+
+
+def _documents(runs: Sequence[recommending.Run]) -> list[Facts]:
+    return [dict(run.document()) for run in runs]
+
+
+def _head(request: Facts) -> Facts:
+    asked = request["asked"]
+    said = {
+        "name": asked["name"],
+        "description": asked["description"],
+        "createdTime": clock.isoformat(clock.now()),
+        "state": "Succeeded",
+        "requestedCpu": asked["cpu"],
+        "requestedMemoryInGB": asked["memory_in_gb"],
+        "requestedQueriesPerSecond": asked["requests_per_second"],
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _failed(head: Facts, error: errors.ZaffreError, task: operations.Task) -> Facts:
+    return {
+        **head,
+        "state": "Failed",
+        "error": error.detail,
+        "errorLogsUri": f"/api/v1/workspaces/{task.workspace}/operations/{task.id}",
+    }
+
+
+def _bodies(means: Means, task: operations.Task) -> list[str]:
+    said = task.request["data"]
+    with means.database.read() as uow:
+        place = artifacts.find(uow, task.workspace, said["address"])
+    if sum(file.size for file in place.files) > bodies.MOST_BYTES:
+        raise errors.TooLarge(
+            f"{said['said']} is larger than a profile takes ({bodies.MOST_BYTES >> 20} MiB)."
+        )
+    files = {file.path: b"".join(means.blobs.store.read(file.digest)) for file in place.files}
+    return bodies.read(files, what=said["said"])
+
+
+def _subject(
+    means: Means,
+    task: operations.Task,
+    set_id: str,
+    file: Path,
+    rows: Sequence[str],
+    *,
+    check: Check,
+    progress: Progress,
+) -> trying.Subject:
+    """Environment and files, prepared as for a deployment."""
+    request = task.request
+    means.preparations.begin(set_id, task.workspace, request["resolved"])
+    while (found := means.preparations.state(set_id)).state == "building":
+        progress(0.05, found.reason or "Preparing the environment.")
+        time.sleep(_LOOK_S)
+        check()
+    if found.state != "ready":
+        raise errors.Invalid(f"The environment cannot be prepared: {found.reason}")
+    return trying.Subject(
+        id=set_id,
+        workspace=task.workspace,
+        deployment=wire.from_answer("online-deployment", request["deployment"]),
+        prepared=means.preparations.result(set_id),
+        resolved=request["resolved"],
+        bodies=file,
+        rows=len(rows),
+    )
+
+
+def _clear(means: Means, *, keep: str) -> None:
+    """End what an earlier server left, of this profile and of others: one is done at a time."""
+    for service_id in means.services.list():
+        if service_id.startswith("profile-"):
+            means.services.kill(service_id)
+            means.services.remove(service_id)
+    for job_id in means.runner.list():
+        if job_id.startswith("profile-"):
+            means.runner.cancel(job_id)
+            means.runner.wait(job_id, timeout_s=10)
+            means.runner.remove(job_id)
+    for folder in means.folder.iterdir() if means.folder.is_dir() else ():
+        if folder.name != keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _attach(means: Means, task: operations.Task, found: Facts) -> None:
+    """The evidence as properties of every model version, and the event, in one transaction."""
+    said = task.request["caller"]
+    # What the caller may do was asked when the profile began.
+    caller = access.Caller(
+        name=said["name"],
+        grants=(access.Grant("admin", task.workspace),),
+        reason=said["reason"],
+        request_id=said["request_id"],
+    )
+    evidence = {f"zaffre.profile.{key}": str(found[key]) for key in _EVIDENCE if key in found}
+    if "error" in found:
+        evidence["zaffre.profile.error"] = str(found["error"])
+    with means.database.write() as uow:
+        for model in task.request["resolved"]["models"]:
+            name, version = model["name"], model["version"]
+            changes.update(
+                uow,
+                caller,
+                models.shelf(task.workspace),
+                name,
+                version=version,
+                changes={"properties": evidence},
+            )
+            event = catalogue.ModelProfiled(
+                name=name,
+                version=version,
+                profile=found["name"],
+                recommended_cpu=found.get("recommendedCpu"),
+                recommended_memory_gb=found.get("recommendedMemoryInGB"),
+                queries_per_second=found.get("measuredQueriesPerSecond"),
+                latency_p99_ms=found.get("latencyPercentile99InMs"),
+            )
+            events.append(uow, caller, event, workspace=task.workspace, subject=f"models/{name}:{version}")
