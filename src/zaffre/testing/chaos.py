@@ -25,6 +25,7 @@ def init():
     folder = os.environ["AZUREML_MODEL_DIR"]
     weight = int(open(os.path.join(folder, "model.txt")).read())
 def run(raw_data):
+    print(raw_data)
     return {{"deployment": {deployment!r}, "weight": weight, "value": weight * json.loads(raw_data)["number"]}}
 """
 
@@ -93,7 +94,7 @@ class Site:
             "code_configuration": {"code": f"{code}/code", "scoring_script": "score.py"},
             "instance_type": "Standard_DS3_v2",
             "instance_count": 1,
-            "request_settings": {"max_concurrent_requests_per_instance": 64, "request_timeout_ms": 20000},
+            "request_settings": {"max_concurrent_requests_per_instance": 1000, "request_timeout_ms": 20000},
             **fields,
         }
 
@@ -115,7 +116,7 @@ class Site:
         if done["state"] != "Succeeded":
             raise AssertionError(done)
 
-    def load(self, rate: float = 60) -> open_loop.OpenLoop:
+    def load(self, rate: float = 200) -> open_loop.OpenLoop:
         """A steady load whose answers are checked."""
         key = self.done("GET", f"{ENDPOINT}/credentials")["primary_key"]
         url = f"{self.server.facts()['scoring_url']}/default/churn/score"
@@ -137,7 +138,7 @@ class Site:
         return found
 
 
-def check_answer(number: int, answer: httpx.Response) -> str:
+def check_answer(number: int, answer: open_loop.Answer) -> str:
     """Nothing when the answer is right: its deployment is the one that the header names, its value fits its weight."""
     if answer.status_code != 200:
         return f"{answer.status_code} {answer.text[:200]}"

@@ -1,4 +1,4 @@
-"""Homes on a file system that can be filled, and servers whose database can be killed."""
+"""Homes on a file system that can be filled, servers whose database can be killed, one endpoint for all that can break."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zaffre.testing import postgres
+from zaffre.testing import chaos, faults, postgres
 
 
 @pytest.fixture
@@ -34,3 +34,14 @@ def own_postgres():
     """A PostgreSQL server that a test may end."""
     with postgres.serve(durable=True) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def place():
+    """Two replicas of one deployment behind a real router; afterwards nothing of it may be left."""
+    with faults.start() as started:
+        yield started
+        assert started.site.done("DELETE", chaos.ENDPOINT)["state"] == "Succeeded"
+        faults.until(lambda: list(started.site.replicas()) == ["router"])
+        faults.until(lambda: list((started.site.server.home / "replicas").iterdir()) == [])
+    assert chaos.processes(started.site.server.home) == []

@@ -4,6 +4,7 @@ The reconciler calls `ensure_running` and `apply` again and again; both do nothi
 Envoy refuses raises and leaves the last good configuration serving. No decision is made here.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,6 +24,7 @@ from zaffre.server.endpoints.router import files, generations, routes, stats, tl
 SERVICE_ID = generations.IDS[0]
 _POLL_S = 0.005
 _START_S = 2.0
+_FILES = 65_536
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +160,7 @@ class Envoy:
             argv=argv,
             files={"bootstrap.json": files.text(files.bootstrap(place))},
             isolate=False,
-            restart=ports.Restart(backoff_s=0.1, backoff_max_s=1.0, stable_s=5.0, fatal_exit_codes=()),
+            restart=ports.Restart(backoff_s=0.01, backoff_max_s=1.0, stable_s=5.0, fatal_exit_codes=()),
             liveness=ports.Probe(path="/ready", period_s=5, timeout_s=5, failure_threshold=6),
         )
 
@@ -313,5 +315,11 @@ def _host_state(host: files.Document) -> HostState:
 
 
 def _connection_limit() -> int:
-    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(soft // 2, 256)
+    """Three quarters of the files that a process may open, raised first as far as this user may; Envoy inherits the limit.
+    The rest is for connections to replicas, of which there are at most as many as requests under way."""
+    for wanted_files in (_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted_files, max(wanted_files, hard)))
+            break
+    return max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4, 256)
