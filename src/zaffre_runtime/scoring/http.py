@@ -182,11 +182,11 @@ class _Parts:
 
 
 def _result(asked: exchange.Exchange, future: Any) -> Optional[bytes]:
-    """The bytes, or None when the caller went away while sending."""
+    """The bytes, or None when they ended too early; a caller who only stopped sending can still be told."""
     try:
         body: bytes = future.result()
-    except Exception:  # noqa: BLE001 - granian documents no error type; whatever it is, no caller is left to tell
-        asked.drop()
+    except Exception:  # noqa: BLE001 - granian documents no error type
+        asked.answer(answers.message(400, "The body ended before it was complete."))
         return None
     return body
 

@@ -13,7 +13,8 @@ from typing import Deque, List
 from zaffre_runtime.scoring import answers, config, exchange
 
 LEAST_S = 0.01  # a limit of 0 would refuse whoever arrives a moment before the other is done
-LOOK_S = 0.05
+LOOK_S, MOST_LOOK_S = 0.05, 1.0
+STOOD_STILL_S = 0.2
 HELD_S = 0.5
 """Who is accepted this soon after the start was held while the process came back: `request_timeout_ms` is their limit."""
 WAITED_TOO_LONG = "This request waited longer than max_queue_wait_ms for its turn. Send fewer at once, or scale the deployment out."
@@ -29,7 +30,8 @@ class Patience:
         self._limit_s = min(self._wait_s, self._timeout_s)
         self._late = answers.timeout(settings.request_timeout_ms, managed=settings.managed)
         self._waiting: Deque[exchange.Exchange] = collections.deque()
-        self._held_until = time.monotonic() + HELD_S
+        self._ticked = time.monotonic()
+        self._held_until = self._ticked + HELD_S
         self.begin = self._waiting.append
 
     def turn(self, batch: List[exchange.Exchange]) -> List[exchange.Exchange]:
@@ -39,7 +41,13 @@ class Patience:
         now = time.monotonic()
         if now - batch[0].arrived <= self._limit_s:
             return batch
+        self._notice(now)
         return [one for one in batch if not self._is_over(one, now)]
+
+    def tick(self, now: float) -> None:
+        """The watch is awake. It says so more often than `look_s`, unless the whole process stands still."""
+        self._notice(now)
+        self._ticked = now
 
     def expire(self, now: float) -> None:
         """Answer those whose time is over while a call goes on. Their turn finds them answered."""
@@ -51,7 +59,7 @@ class Patience:
 
     def look_s(self) -> float:
         """How long the watch may sleep without missing one."""
-        return max(self._limit_s / 2, LOOK_S)
+        return min(max(self._limit_s / 2, LOOK_S), MOST_LOOK_S)
 
     def _is_over(self, one: exchange.Exchange, now: float) -> bool:
         waited = now - one.arrived
@@ -64,6 +72,11 @@ class Patience:
         else:
             return False
         return True
+
+    def _notice(self, now: float) -> None:
+        """A process that was stopped, or got no processor, has kept its callers waiting by no fault of theirs."""
+        if now - self._ticked > self.look_s() + STOOD_STILL_S:
+            self._held_until = now
 
     def _was_held(self, one: exchange.Exchange) -> bool:
         return one.arrived < self._held_until

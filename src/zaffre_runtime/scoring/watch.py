@@ -92,10 +92,10 @@ class Watch(threading.Thread):
 
     def _look(self) -> float:
         """Seconds until the next look; a call that starts now cannot be due earlier."""
-        call, soon = self._plane.running, self._plane.patience.look_s()
+        call, soon, now = self._plane.running, self._plane.patience.look_s(), time.monotonic()
+        self._plane.patience.tick(now)
         if call is None:
             return min(self._timeout_s, soon)
-        now = time.monotonic()
         self._plane.patience.expire(now)
         over = now - call.started - self._timeout_s
         if over < 0:

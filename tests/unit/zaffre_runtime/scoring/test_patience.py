@@ -70,6 +70,20 @@ def test_who_was_held_while_the_process_came_back_has_the_whole_time(queue):
     assert waiting.turn(enter(6)) == []
 
 
+def test_a_process_that_stood_still_lets_nobody_pay_for_it(queue):
+    waiting, enter = queue
+    batch = enter(0.8)
+    waiting._ticked = time.monotonic() - 0.8
+    assert waiting.turn(batch) == batch
+    batch = enter(0.8)
+    waiting._ticked = time.monotonic() - 0.8
+    waiting.tick(time.monotonic())
+    waiting.expire(time.monotonic())
+    assert waiting.turn(batch) == batch
+    waiting._held_until = 0.0
+    assert waiting.turn(enter(0.6)) == []
+
+
 def test_without_a_limit_only_the_timeout_counts():
     waiting = patience.Patience(config.Config(request_timeout_ms=1000))
     batch = [Waiting(time.monotonic() - 0.9), Waiting(time.monotonic() - 0.9)]
