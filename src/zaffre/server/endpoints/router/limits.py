@@ -16,8 +16,19 @@ _NO_CONNECTION_LIMIT = 1 << 20
 _ALWAYS_ENOUGH = 100_000
 _TRIES = 3
 _SOCKET_TRIES = 2
+MOST_BODY_BYTES = 104_857_600
 ELSEWHERE = "x-zaffre-try-elsewhere"
 """A replica answers with it when it has not begun a request and will not soon (`zaffre_runtime.scoring.patience`)."""
+
+
+def giant_body() -> tuple[Document, Document]:
+    """A condition on the request's headers, and the answer: what a replica would refuse is refused before it is sent there."""
+    sizes = {"start": MOST_BODY_BYTES + 1, "end": (1 << 63) - 1}
+    answer = {
+        "status": 413,
+        "body": {"inline_string": f"The body is larger than the limit of {MOST_BODY_BYTES} bytes"},
+    }
+    return {"name": "content-length", "range_match": sizes}, answer
 
 
 def circuit_breakers(item: wanted.Cluster) -> Document:

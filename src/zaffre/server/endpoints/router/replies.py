@@ -32,6 +32,9 @@ def local_replies() -> Document:
                 "body_format_override": _problem("not_found", f"%LOCAL_REPLY_BODY%: there is no deployment '%REQ({DEPLOYMENT_HEADER}):64%'."),
             },
             {"filter": _status(404), "body_format_override": _problem("not_found", "%LOCAL_REPLY_BODY%.")},
+            {"filter": _status(413), "body_format_override": _problem("too_large", "%LOCAL_REPLY_BODY%.")},
+            # A replica refused the body in the middle of it, and what came is too much to be sent to another.
+            {"filter": _status(507), "status_code": 413, "body_format_override": _problem("too_large", "The body is too large.")},
             {
                 "filter": _status(503),
                 "body_format_override": _problem("unavailable", "No replica of the deployment can be reached now; try again later."),

@@ -50,6 +50,8 @@ def _routes(endpoint: wanted.Endpoint, prefix: str) -> Iterator[files.Document]:
         "typed_per_filter_config": {"rbac": _keys(endpoint)},
         "request_headers_to_remove": ["authorization"],
     }
+    giant, refusal = limits.giant_body()
+    yield {**common, "match": {"prefix": prefix, "headers": [giant]}, "direct_response": refusal}
     targets = {target.deployment: target for target in endpoint.targets}
     for name, target in sorted(targets.items()):
         header = {"name": replies.DEPLOYMENT_HEADER, "string_match": {"exact": name}}

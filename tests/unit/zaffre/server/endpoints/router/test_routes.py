@@ -18,12 +18,15 @@ def paths(*endpoints, domain=""):
     return {host["name"]: host["routes"] for host in document["resources"][0]["virtual_hosts"]}
 
 
-def meets(found, number, header=None):
-    """The first route that a request with this random number and header meets, as Envoy walks them."""
+def meets(found, number, header=None, size=2):
+    """The first route that a request with this random number, header and size meets, as Envoy walks them."""
     for route in found:
         match = route["match"]
         headers = match.get("headers", [])
-        if headers:
+        if headers and headers[0]["name"] == "content-length":
+            if size < headers[0]["range_match"]["start"]:
+                continue
+        elif headers:
             exact = headers[0].get("string_match", {}).get("exact")
             if header is None or (exact is not None and exact != header):
                 continue
@@ -51,6 +54,13 @@ def test_a_named_deployment_is_met_whatever_the_split_and_is_not_mirrored():
     (mirror,) = meets(found, 5)["route"]["request_mirror_policies"]
     assert mirror["cluster"] == "r-green"
     assert mirror["runtime_fraction"]["default_value"] == {"numerator": 10, "denominator": "HUNDRED"}
+
+
+def test_a_giant_body_is_refused_before_a_replica_is_asked():
+    found = paths(endpoint({"blue": 100}))["paths"]
+    assert meets(found, 0, size=100 << 20)["route"]["cluster"] == "r-blue"
+    for header in (None, "blue", "purple"):
+        assert meets(found, 0, header, size=(100 << 20) + 1)["direct_response"]["status"] == 413
 
 
 def test_without_traffic_or_endpoint_the_answer_is_404():

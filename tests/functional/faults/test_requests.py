@@ -1,0 +1,172 @@
+"""What single callers and single requests may do: everybody else goes on being served."""
+
+import concurrent.futures
+import contextlib
+import json
+import socket
+import time
+
+import httpx
+import pytest
+
+from zaffre.testing import chaos, faults
+
+SCRIPT = """
+import json, os, time
+from azureml.contrib.services.aml_response import AMLResponse
+broken = os.path.join(os.environ["HOME"], "broken")
+kept = []
+def init():
+    if os.path.exists(broken):
+        raise RuntimeError("the model is not there any more")
+def run(raw_data):
+    asked = json.loads(raw_data)
+    if asked.get("do") == "hang":
+        while True:
+            time.sleep(1)
+    if asked.get("do") == "leak":
+        kept.append(b"x" * (1 << 25))
+    if asked.get("do") == "break":
+        open(broken, "w").close()
+        os._exit(9)
+    if "status" in asked:
+        return AMLResponse("as I said", asked["status"])
+    return asked["number"]
+"""
+TIMEOUT_MS = 1500
+
+
+@pytest.fixture(scope="module")
+def odd(place):
+    """A deployment `odd` beside `blue`: two instances of a script that does what it is told."""
+    code = place.site.upload({"code/score.py": SCRIPT.encode()})
+    place.deploy(
+        "odd",
+        code_configuration={"code": f"{code}/code", "scoring_script": "score.py"},
+        request_settings={
+            "max_concurrent_requests_per_instance": 50,
+            "request_timeout_ms": TIMEOUT_MS,
+            "max_queue_wait_ms": 200,
+        },
+        environment_variables={},
+        resources={"limits": {"memory": "400Mi"}},
+        type="kubernetes",
+    )
+    yield place
+    place.site.done("DELETE", f"{chaos.ENDPOINT}/deployments/odd")
+
+
+@pytest.fixture(scope="module")
+def ask(odd):
+    """A function that sends one request to the deployment."""
+    key = odd.site.done("GET", f"{chaos.ENDPOINT}/credentials")["primary_key"]
+    headers = {"authorization": f"Bearer {key}", "azureml-model-deployment": "odd"}
+    url = f"{odd.site.server.facts()['scoring_url']}/default/churn/score"
+    with httpx.Client(headers=headers, timeout=30) as client:
+
+        def send(content=None, *, path="", more=None, **asked):
+            return client.post(f"{url}{path}", content=content or json.dumps(asked), headers=more)
+
+        send.headers, send.url = headers, url
+        yield send
+
+
+@contextlib.contextmanager
+def others(ask, count=4):
+    """Others ask all the time; each gets an answer."""
+    stop, found = [], []
+
+    def go_on():
+        while not stop:
+            found.append(ask(number=7))
+
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        tasks = [pool.submit(go_on) for _ in range(count)]
+        try:
+            yield found
+        finally:
+            stop.append(True)
+        [task.result() for task in tasks]
+    assert {answer.status_code for answer in found} == {200}, [a.text for a in found if a.status_code != 200][
+        :3
+    ]
+    assert {answer.json() for answer in found} == {7}
+
+
+def odd_replicas(odd):
+    shown = odd.site.done("GET", f"{chaos.ENDPOINT}/deployments/odd")["status"]["revision"]
+    return {name: pid for name, pid in odd.site.replicas().items() if name.startswith(shown)}
+
+
+def test_the_documented_codes(ask):
+    raised = ask(missing=1)
+    assert (raised.status_code, raised.headers["ms-azureml-model-error-statuscode"]) == (424, "500")
+    assert raised.headers["ms-azureml-model-error-reason"] == "model_error"
+    said = ask(status=418)
+    assert (said.status_code, said.text) == (424, "as I said")
+    assert said.headers["ms-azureml-model-error-statuscode"] == "418"
+    assert ask(number=1, more={"x-request-id": "i" * 101}).status_code == 431
+    assert ask(number=1, more={"authorization": "Bearer wrong"}).status_code == 401
+    assert ask(number=1, more={"azureml-model-deployment": "unknown"}).status_code == 404
+    assert ask(b"\xff\xff").status_code == 400
+
+
+def test_a_giant_body(ask):
+    with others(ask):
+        assert ask(b" " * (101 << 20)).status_code == 413
+
+
+def test_clients_that_are_slow_or_leave(ask, odd):
+    host, _, port = ask.url.removeprefix("http://").partition("/")[0].partition(":")
+    fields = "".join(f"{name}: {value}\r\n" for name, value in ask.headers.items())
+    head = f"POST /default/churn/score HTTP/1.1\r\nhost: x\r\n{fields}content-length: 13\r\n\r\n".encode()
+    with others(ask), contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(20)]
+        for connection in slow:
+            connection.sendall(head + b'{"num')
+        for _ in range(50):
+            with socket.create_connection((host, int(port))) as leaving:
+                leaving.sendall(head + b'{"number": 7}')
+        slow[0].sendall(b'ber": 7}')
+        assert slow[0].recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_a_script_that_never_returns_is_ended_and_delays_nobody(ask, odd):
+    before = odd_replicas(odd)
+    with others(ask) as found:
+        began = time.monotonic()
+        assert ask(do="hang").status_code == 408
+        assert time.monotonic() - began < TIMEOUT_MS / 1000 + 1.5
+        faults.until(lambda: len(set(odd_replicas(odd).values()) - set(before.values())) == 1)
+        count = len(found)
+        faults.until(lambda: len(found) > count + 50)
+
+
+def test_a_script_that_eats_memory_is_ended_and_replaced(ask, odd):
+    shown = odd.site.done("GET", f"{chaos.ENDPOINT}/deployments/odd")["status"]
+    if (shown.get("limits_note") or "").find("memory") >= 0:
+        pytest.skip("this machine holds nobody to a memory limit")
+    before = odd_replicas(odd)
+    with others(ask):
+        for _ in range(200):
+            assert ask(do="leak").status_code in (200, 424)
+            if odd_replicas(odd) != before:
+                break
+        faults.until(lambda: len(odd_replicas(odd)) == 2 and odd_replicas(odd) != before)
+
+
+def test_a_crash_loop_backs_off_is_reported_and_lets_nobody_wait_for_ever(ask, odd):
+    def shown():
+        return odd.site.done("GET", f"{chaos.ENDPOINT}/deployments/odd")["status"]
+
+    end = time.monotonic() + 60
+    while shown()["service_state"] != "Unhealthy":
+        assert time.monotonic() < end
+        ask(do="break")
+    answer = ask(number=1)
+    assert (answer.status_code, answer.json()["code"]) == (408, "timeout")
+    faults.until(lambda: "exited with code 3" in (shown()["reason"] or ""))
+    assert any("the model is not there any more" in line for line in shown()["last_log_lines"])
+    with odd.site.load(100) as load:
+        load.await_answers(100)
+    assert load.failures == []
