@@ -17,6 +17,7 @@ NOUNS: dict[str, tuple[str, str]] = {
         "Online deployments: models that answer behind an endpoint.",
     ),
     "server": ("zaffre.cli.server", "The server on this machine: start, stop, look after."),
+    "secret": ("zaffre.cli.secret", "Values that deployments get, and nobody can read back."),
     "token": ("zaffre.cli.token", "Tokens that let people and programs in."),
     "audit": ("zaffre.cli.audit", "Who changed what, when and why."),
     "lineage": ("zaffre.cli.lineage", "What an answer was made of."),

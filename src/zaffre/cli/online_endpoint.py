@@ -1,9 +1,10 @@
 """`zaffre online-endpoint`."""
 
+import dataclasses
 import json
 from typing import Any
 
-from zaffre.cli import arguments, entities, figures, grammar, options, output, sessions
+from zaffre.cli import arguments, entities, figures, grammar, hidden_text, options, output, sessions
 from zaffre.core import errors
 
 noun = grammar.Noun("online-endpoint", help="Online endpoints: one address, keys, traffic over deployments.")
@@ -125,24 +126,34 @@ def invoke(session: sessions.Session, given: grammar.Given) -> Any:
 
 @noun.verb("get-credentials", options.name("endpoint", required=True), options.LOCAL)
 def get_credentials(session: sessions.Session, given: grammar.Given) -> Any:
-    """Print the two keys of an endpoint. They are secrets."""
-    keys = session.client.online_endpoints.get_keys(given.name)
-    return {"primaryKey": keys.primary_key, "secondaryKey": keys.secondary_key}
+    """Print the two keys of an endpoint, or a token for it, whichever opens it. They are secrets."""
+    found = session.client.online_endpoints.get_keys(given.name)
+    fields = dataclasses.asdict(found)
+    return {"".join([first, *map(str.capitalize, rest)]): value for (first, *rest), value in _words(fields)}
 
 
 @noun.verb(
     "regenerate-keys",
     options.name("endpoint", required=True),
     grammar.option("--key-type", help="primary (default) or secondary."),
+    grammar.option(
+        "--key-file", help="A file that holds the new key, - for standard input; else one is made."
+    ),
     options.NO_WAIT,
     changes=True,
 )
 def regenerate_keys(session: sessions.Session, given: grammar.Given) -> None:
     """Make a new key; the old one stops working. `get-credentials` prints it."""
     poller = session.client.online_endpoints.begin_regenerate_keys(
-        given.name, key_type=given.key_type or "primary"
+        given.name,
+        key_type=given.key_type or "primary",
+        key_value=hidden_text.read(given.key_file) if given.key_file else None,
     )
     session.wait(poller, no_wait=given.no_wait)
+
+
+def _words(fields: dict[str, Any]) -> list[tuple[list[str], Any]]:
+    return [(name.split("_"), value) for name, value in fields.items()]
 
 
 def shown(endpoint: Any) -> Any:

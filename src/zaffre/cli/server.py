@@ -88,6 +88,18 @@ def certificates(session: sessions.Session, given: grammar.Given) -> Any:
     return session.client.server.certificates()
 
 
+@noun.verb("issuers")
+def issuers(session: sessions.Session, given: grammar.Given) -> Any:
+    """The OpenID Connect issuers whose tokens open endpoints: which keys are known, and why no newer ones are."""
+    return session.client.server.issuers()
+
+
+@noun.verb("rotate-signing-key", changes=True)
+def rotate_signing_key(session: sessions.Session, given: grammar.Given) -> Any:
+    """Sign tokens of endpoints with a new key; tokens that exist stay valid until they expire."""
+    return session.client.server.rotate_signing_key()
+
+
 @noun.verb("settings")
 def show_settings(session: sessions.Session, given: grammar.Given) -> Any:
     """Every setting with its value, where the value came from, and what it means."""

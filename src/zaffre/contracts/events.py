@@ -193,6 +193,17 @@ class TrafficChanged(Event):
     previous: dict[str, int] = {}
 
 
+class SecretSet(Event):
+    """A secret has a value, or a new one; never the value."""
+
+    name: str
+    revision: int
+
+
+class SecretDeleted(Event):
+    name: str
+
+
 class CertificateReplaced(Event):
     """`listener` is `control-plane` or `endpoints`; `fingerprint` is the SHA-256 of the certificate."""
 

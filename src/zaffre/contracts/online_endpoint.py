@@ -71,6 +71,11 @@ class EndpointExtension(base.Part):
     retry: values.Flag = True
     # Rules on its figures; one that begins or ceases to hold is an event.
     alerts: AlertRules = []
+    # With auth_mode aad_token: who signs tokens (of those that the server trusts), for whom they must be, and claims that
+    # they must have, as {roles: score}.
+    issuer: values.Text | None = None
+    audience: values.Text | None = None
+    required_claims: values.Words = {}
 
 
 class OnlineEndpoint(base.Entity):

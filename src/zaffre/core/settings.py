@@ -57,6 +57,17 @@ class Settings:
     scoring_tls_client_ca: str = _field(
         "", "PEM file of authorities; when set, endpoints answer only clients with a certificate of theirs"
     )
+    oidc_issuers: str = _field(
+        "",
+        "OpenID Connect issuers whose tokens may open endpoints with auth_mode aad_token; separated by spaces",
+    )
+    oidc_audience: str = _field(
+        "https://ml.azure.com", "whom such tokens must be for, unless the endpoint says it"
+    )
+    oidc_ca_bundle: str = _field("", "PEM file of the issuers' authorities; default the public ones")
+    endpoint_token_lifetime_s: float = _field(
+        3600.0, "how long a token of an endpoint with auth_mode aml_token lives; at most a day"
+    )
     database_url: str = _field("", "SQLAlchemy URL; default SQLite in the home folder")
     artifacts_url: str = _field(
         "", "where blobs are kept: a folder, s3://bucket/prefix or az://container/prefix"

@@ -20,6 +20,7 @@ from zaffre.sdk import (
     operations,
     pollers,
     private,
+    secrets,
     server,
     tokens,
     transport,
@@ -57,6 +58,7 @@ class MLClient:
             subscription_id,
             listener=options.get("listener"),
             progress=options.get("progress"),
+            credential=credential,
         )
         if options.get("local"):
             self._scope = private.scope(self._scope, port=options.get("port"))
@@ -116,6 +118,11 @@ class MLClient:
     def workspaces(self) -> workspaces.WorkspaceOperations:
         """Workspaces."""
         return workspaces.WorkspaceOperations(self._scope)
+
+    @property
+    def secrets(self) -> secrets.SecretOperations:
+        """Secrets of the workspace."""
+        return secrets.SecretOperations(self._scope)
 
     @property
     def models(self) -> models.ModelOperations:

@@ -11,6 +11,7 @@ from zaffre.contracts import online_endpoint
 from zaffre.core import errors
 from zaffre.sdk import operations, paging, pollers, private
 
+_AUDIENCE = "https://ml.azure.com"
 _SCORING_TIMEOUT = httpx.Timeout(200.0, connect=10.0)
 
 
@@ -20,6 +21,16 @@ class EndpointAuthKeys:
 
     primary_key: str = dataclasses.field(repr=False)
     secondary_key: str = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class EndpointAuthToken:
+    """A token that opens an endpoint until it expires; times are seconds since 1970. Printed forms do not show it."""
+
+    access_token: str = dataclasses.field(repr=False)
+    expiry_time_utc: float = 0
+    refresh_after_time_utc: float = 0
+    token_type: str = "Bearer"  # noqa: S105 the word that stands before a token
 
 
 class OnlineEndpointOperations:
@@ -81,17 +92,43 @@ class OnlineEndpointOperations:
         found: dict[str, Any] = self._scope.wire.get(self._path(name, "metrics"), window=str(window))
         return found
 
-    def get_keys(self, name: str) -> EndpointAuthKeys:
-        """Both keys. They are secrets."""
-        body = self._scope.wire.get(self._path(name, "credentials"))
-        return EndpointAuthKeys(body["primary_key"], body["secondary_key"])
+    def get_keys(self, name: str) -> EndpointAuthKeys | EndpointAuthToken:
+        """What opens the endpoint: both keys, or a token. They are secrets. Raises Unauthenticated when neither this
+        server nor the client's credential has a token for it."""
+        return self._credentials(self.get(name))
 
-    def begin_regenerate_keys(self, name: str, *, key_type: str = "primary") -> pollers.Poller[None]:
-        """Makes a new primary or secondary key; the old one stops working."""
+    def _credentials(self, endpoint: online_endpoint.OnlineEndpoint) -> EndpointAuthKeys | EndpointAuthToken:
+        name = str(endpoint.name)
+        if endpoint.auth_mode == "key":
+            keys = self._scope.wire.get(self._path(name, "credentials"))
+            return EndpointAuthKeys(keys["primary_key"], keys["secondary_key"])
+        if endpoint.auth_mode == "aml_token":
+            return EndpointAuthToken(**self._scope.wire.send("POST", self._path(name, "token")).json())
+        return self._foreign_token(endpoint)
+
+    def _foreign_token(self, endpoint: online_endpoint.OnlineEndpoint) -> EndpointAuthToken:
+        """A token of the issuer, by the credential that the client was made with."""
+        audience = (endpoint.zaffre.audience if endpoint.zaffre else None) or _AUDIENCE
+        ask = getattr(self._scope.credential, "get_token", None)
+        if ask is None:
+            raise errors.Unauthenticated(
+                f"endpoints/{endpoint.name} is opened by tokens of an issuer (auth_mode aad_token), and this client has no "
+                "credential that could get one.",
+                hint=f"MLClient(credential, ...) takes any object with get_token; the audience is {audience}.",
+            )
+        given = ask(f"{audience}/.default")
+        return EndpointAuthToken(str(given.token), float(given.expires_on), float(given.expires_on))
+
+    def begin_regenerate_keys(
+        self, name: str, *, key_type: str = "primary", key_value: str | None = None
+    ) -> pollers.Poller[None]:
+        """Makes a new primary or secondary key, or takes the given one; the old one stops working."""
         kind = str(key_type).lower()
         if kind not in ("primary", "secondary"):
             raise errors.Invalid(f"There is no key type {key_type!r}.", hint="Use primary or secondary.")
-        response = self._scope.wire.send("POST", self._path(name, "keys"), body={"key_type": kind})
+        response = self._scope.wire.send(
+            "POST", self._path(name, "keys"), body={"key_type": kind, "key_value": key_value}
+        )
         return self._scope.poller(response, lambda _: None)
 
     def regenerate_keys(self, name: str, *, key_type: str = "primary") -> None:
@@ -149,9 +186,9 @@ class OnlineEndpointOperations:
         return OnlineEndpointOperations(private.scope(self._scope)) if local else self
 
     def _key(self, endpoint: online_endpoint.OnlineEndpoint) -> dict[str, str]:
-        if endpoint.auth_mode != "key":
-            return {}
-        return {"authorization": f"Bearer {self.get_keys(str(endpoint.name)).primary_key}"}
+        found = self._credentials(endpoint)
+        secret = found.primary_key if isinstance(found, EndpointAuthKeys) else found.access_token
+        return {"authorization": f"Bearer {secret}"}
 
     def _path(self, name: str, *more: str) -> str:
         return self._scope.path("online-endpoints", name, *more)

@@ -25,6 +25,7 @@ class Scope:
     progress: pollers.Progress | None = None
     # Of a private server's scope: the one it was asked for in, whose registry can be asked too.
     outer: "Scope | None" = None
+    credential: Any = None
 
     def path(self, *parts: str) -> str:
         """`/api/v1/workspaces/W/...`; every part is one segment, whatever it contains."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from typing import List, NoReturn, Optional
+from typing import Dict, List, NoReturn, Optional
 
 from zaffre_runtime.shim import home, linux, records, supervisor
 
@@ -15,10 +16,11 @@ def main(arguments: List[str]) -> int:
         sys.stderr.write("usage: python -m zaffre_runtime.shim FOLDER\n")
         return 2
     folder = os.path.abspath(arguments[0])
+    hidden = _hidden_environment()
     reader, writer = os.pipe()
     if os.fork() == 0:
         os.close(reader)
-        _live(folder, writer)
+        _live(folder, writer, hidden)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         answer = stream.read()
@@ -28,12 +30,12 @@ def main(arguments: List[str]) -> int:
     return 1
 
 
-def _live(folder: str, writer: int) -> NoReturn:
+def _live(folder: str, writer: int, hidden: Dict[str, str]) -> NoReturn:
     code = 1
     try:
         os.setsid()
         os.umask(0o077)
-        service = _take_over(folder)
+        service = _take_over(folder, hidden)
         os.write(writer, b"ok")
         os.close(writer)
         writer = -1
@@ -47,7 +49,7 @@ def _live(folder: str, writer: int) -> NoReturn:
         os._exit(code)
 
 
-def _take_over(folder: str) -> Optional[supervisor.Supervisor]:
+def _take_over(folder: str, hidden: Dict[str, str]) -> Optional[supervisor.Supervisor]:
     if records.take_lock(folder) is None:
         return None
     os.chdir("/")
@@ -56,7 +58,13 @@ def _take_over(folder: str) -> Optional[supervisor.Supervisor]:
     spec = records.read_json(os.path.join(folder, records.SPEC))
     if spec is None:
         raise ValueError(f"{folder} holds no spec")
-    return supervisor.Supervisor(home.Home(folder, spec))
+    return supervisor.Supervisor(home.Home(folder, spec, hidden))
+
+
+def _hidden_environment() -> Dict[str, str]:
+    """Variables that may stand in no file, from standard input: kept in this process's memory, for every attempt."""
+    content = sys.stdin.buffer.read()
+    return {str(name): str(value) for name, value in json.loads(content or b"{}").items()}
 
 
 def _leave_streams() -> None:

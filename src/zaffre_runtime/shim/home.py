@@ -13,8 +13,9 @@ _TEMPORARY = "tmp"  # beside scratch, not in it: what the process owns could be 
 class Home:
     """The folder of one service. `door` is its socket, where its spec says that the shim opens one."""
 
-    def __init__(self, folder: str, spec: Dict[str, Any]) -> None:
+    def __init__(self, folder: str, spec: Dict[str, Any], hidden: Optional[Dict[str, str]] = None) -> None:
         self.folder = folder
+        self._hidden = hidden or {}
         self.spec = spec
         self.log_folder = os.path.join(folder, records.LOG)
         status = os.stat(folder)
@@ -78,6 +79,7 @@ class Home:
             "HOME": self._scratch,
             "TMPDIR": "/tmp" if self._isolation else self._temporary,  # noqa: S108  # its own /tmp
             **self.spec.get("environment", {}),
+            **self._hidden,
             records.MARKER: self.folder,
         }
         listening = self.door.fileno() if self.door else None

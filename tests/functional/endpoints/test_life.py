@@ -172,8 +172,8 @@ def test_what_bad_input_gets(served, house):
         served.traffic({"purple": 100})
     with pytest.raises(errors.Invalid, match="sum to 0 or 100, not 90"):
         served.traffic({"blue": 90})
-    with pytest.raises(errors.Unsupported, match="aml_token"):
-        served.endpoint("other", auth_mode="aml_token")
+    with pytest.raises(errors.Unsupported, match="ZAFFRE_OIDC_ISSUERS"):
+        served.endpoint("other", auth_mode="aad_token")
     with pytest.raises(errors.Invalid, match="cannot be set at creation"):
         served.endpoint("other", traffic={"blue": 100})
     code = {"code": served.deployment().code_configuration.code, "scoring_script": "other.py"}

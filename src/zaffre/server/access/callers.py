@@ -11,7 +11,7 @@ from zaffre.core import errors
 
 ROLES: dict[str, tuple[str, ...]] = {
     "admin": ("*",),
-    "contributor": ("workspaces/read", "*/read", "models/*", "data/*", "environments/*", "artifacts/*", "endpoints/*", "operations/*"),
+    "contributor": ("workspaces/read", "*/read", "models/*", "data/*", "environments/*", "artifacts/*", "endpoints/*", "operations/*", "secrets/*"),
     "reader": ("*/read",),
     "scorer": ("workspaces/read", "endpoints/read", "endpoints/invoke"),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from fastapi import responses
 
 from zaffre.contracts import wire
 from zaffre.server.api import auth, bodies, context
+from zaffre.server.endpoints.online import credentials as credentials_service
 from zaffre.server.endpoints.online import keys, service
 
 router = fastapi.APIRouter(tags=["online endpoints"])
@@ -16,11 +17,12 @@ _PLACE = "/workspaces/{workspace}/online-endpoints"
 
 
 class KeyBody(pydantic.BaseModel):
-    """Which key is replaced: `primary` or `secondary`."""
+    """Which key is replaced, `primary` or `secondary`, and by which; without a value one is made."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
     key_type: str = "primary"
+    key_value: str | None = None
 
 
 @router.put(_PLACE + "/{endpoint}", status_code=202)
@@ -73,10 +75,28 @@ def credentials(
     return responses.JSONResponse(found, headers={"cache-control": "no-store"})
 
 
+@router.post(_PLACE + "/{endpoint}/token")
+def token(
+    workspace: str, endpoint: str, caller: auth.CallerDep, parts: context.Deps
+) -> responses.JSONResponse:
+    """A short-lived token for an endpoint with auth_mode aml_token. It is a secret."""
+    with parts.database.read() as uow:
+        found = credentials_service.token(uow, caller, parts.online.room, workspace, endpoint)
+    return responses.JSONResponse(found, headers={"cache-control": "no-store"})
+
+
 @router.post(_PLACE + "/{endpoint}/keys", status_code=202)
 def regenerate(
     workspace: str, endpoint: str, body: KeyBody, caller: auth.CallerDep, parts: context.Deps
 ) -> dict[str, Any]:
     """Replace one key; the other goes on working."""
     with parts.database.write() as uow:
-        return keys.regenerate(uow, caller, parts.online.room, workspace, endpoint, key_type=body.key_type)
+        return keys.regenerate(
+            uow,
+            caller,
+            parts.online.room,
+            workspace,
+            endpoint,
+            key_type=body.key_type,
+            key_value=body.key_value,
+        )

@@ -13,7 +13,6 @@ from zaffre.server.api import app as face
 from zaffre.server.api import artifacts as artifact_routes
 from zaffre.server.api import (
     audit,
-    certificates,
     context,
     conversions,
     data,
@@ -25,7 +24,9 @@ from zaffre.server.api import (
     models,
     operations,
     profiles,
+    secrets,
     tokens,
+    trust,
     workspaces,
 )  # fmt: skip
 from zaffre.server.app import first_start, online, tables, telemetry, tls, tooling
@@ -35,6 +36,7 @@ from zaffre.server.artifacts import service as artifacts
 from zaffre.server.db import schema
 from zaffre.server.endpoints.online import service as online_endpoints
 from zaffre.server.registry.versioning import service as versioning
+from zaffre.server.secrets import named as secret_service
 from zaffre.server.workers import certificates as certificate_worker
 from zaffre.server.workers import loop, relay
 from zaffre.server.workers import tasks as task_workers
@@ -42,7 +44,8 @@ from zaffre.server.workers import tasks as task_workers
 ROUTERS = (
     workspaces.router,
     tokens.router,
-    certificates.router,
+    trust.router,
+    secrets.router,
     audit.router,
     lineage.router,
     operations.router,
@@ -112,6 +115,7 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
     first_start.ensure(database, home)
     blobs = open_blobs(configured, home)
     context_tls, keepers = tls.serve(tls.control_plane(configured), home)
+    first_start.ensure_signing(database, box)
     serving = online.build(configured, home, database, blobs=blobs, box=box)
     looking = telemetry.build(configured, database, serving)
     parts = context.Context(
@@ -120,13 +124,13 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         authenticator=authentication.Authenticator(database),
         blobs=blobs,
         online=serving.face,
-        occupants=(online_endpoints.occupants, versioning.occupants),
+        occupants=(online_endpoints.occupants, versioning.occupants, secret_service.occupants),
         newest_look=lambda: looking.sampler.newest,
         certificates=(*keepers, *serving.keepers),
     )
     tasks = tooling.open_tasks(database, serving.converting, serving.profiling)
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
-    workers = [relay.build(database), serving.loop, tasks.loop, looking.loop]
+    workers = [relay.build(database), serving.issuers, serving.loop, tasks.loop, looking.loop]
     if parts.certificates:
         workers.append(certificate_worker.build(database, parts.certificates))
     return Parts(parts, application, workers, serving, tasks, context_tls)

@@ -5,6 +5,7 @@ from zaffre.core import private_files
 from zaffre.server import access, db, secrets
 from zaffre.server.access import tokens, workspaces
 from zaffre.server.app import home as homes
+from zaffre.server.secrets import signing
 
 _CALLER = access.system("first-start")
 
@@ -27,6 +28,12 @@ def ensure(database: db.Database, home: homes.Home) -> None:
             text, _ = tokens.create(uow, _CALLER, name="owner", grants=[access.Grant("admin")])
             # Written before the commit: a crash in between leaves a token that does not work and is replaced.
             private_files.write(home.token_file, text + "\n")
+
+
+def ensure_signing(database: db.Database, box: secrets.Box) -> None:
+    """Make the key that tokens are signed with, if there is none."""
+    with database.write() as uow:
+        signing.ensure(uow, box)
 
 
 def _token_works(uow: db.UnitOfWork, home: homes.Home) -> bool:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import zaffre_runtime
@@ -16,6 +17,7 @@ from zaffre.server.app import (
     tls,
     tooling,
     tracing,
+    trust,
 )
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import instance_types, ports
@@ -25,7 +27,6 @@ from zaffre.server.conversion import work as conversions
 from zaffre.server.endpoints.online import building, optimizing, preparing, quantities, reconcile
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
-from zaffre.server.endpoints.router import tls as router_tls
 from zaffre.server.environments import pruning, workshop
 from zaffre.server.profiling import work as profiles
 from zaffre.server.workers import endpoints as worker
@@ -42,6 +43,7 @@ class Online:
     converting: conversions.Means
     profiling: profiles.Means
     router: envoy.Envoy
+    issuers: loop.Loop
     loop: loop.Loop
     machine: compute.Machine
     keepers: tuple[secrets.Keeper, ...] = ()
@@ -72,18 +74,11 @@ def build(
     """Everything of online endpoints over one home."""
     isolated = configured.isolation == "auto" and os.geteuid() == 0
     runner = runners.open_runner(configured, home, isolated=isolated)
-    certificates = tls.endpoints(configured)
-    router = _router(configured, home, runner, tls.mode(certificates))
-    keepers = tls.router_keepers(certificates, home, router)
-    shop = workshop.open_workshop(
-        configured,
-        database,
-        os.environ,
-        runtime_source=Path(zaffre_runtime.__file__).parent,
-        isolated=isolated,
-    )
+    router, keepers = _open_router(configured, home, runner)
+    shop = _open_shop(configured, database, isolated=isolated)
     watch = machine_facts.Watch(home.path, _thresholds(configured))
-    room = dataclasses.replace(_room(configured, box, shop, router.url), warnings=watch.warnings)
+    tokens = trust.tokens(configured, home)
+    room = _room(configured, box, shop, router.url, tokens=tokens, warnings=watch.warnings)
     types = room.instance_types
 
     def tree(workspace: str, digest: str) -> manifests.Manifest:
@@ -110,6 +105,7 @@ def build(
         limits_of=lambda name: compute.limits_of(types, name),
         gpus_of=lambda name: compute.gpus_of(types, name),
         traces=tracing.of(configured),
+        tokens=tokens,
     )
     machine = compute.machine(configured.gpus)
     reconciler = reconcile.Reconciler(
@@ -121,10 +117,16 @@ def build(
         domain=configured.scoring_domain,
     )
     endless = worker.build(database, reconciler, preparations)
+    issuers = trust.watch(database, box, tokens, router, wake=endless.wake)
     folders = (home.path / "services", home.path / "jobs")
     pruner = pruning.Pruner(database, home.path / "environments", folders)
     face = context.Online(room, runner, preparations, pruner, watch)
-    return Online(face, converting, profiling, router, endless, machine, keepers)
+    return Online(face, converting, profiling, router, issuers, endless, machine, keepers)
+
+
+def _open_shop(configured: settings.Settings, database: db.Database, *, isolated: bool) -> workshop.Workshop:
+    runtime = Path(zaffre_runtime.__file__).parent
+    return workshop.open_workshop(configured, database, os.environ, runtime_source=runtime, isolated=isolated)
 
 
 def _thresholds(configured: settings.Settings) -> machine_facts.Thresholds:
@@ -136,20 +138,15 @@ def _thresholds(configured: settings.Settings) -> machine_facts.Thresholds:
     )
 
 
-def _router(
-    configured: settings.Settings, home: homes.Home, runner: ports.ServiceRunner, listening: router_tls.Mode
-) -> envoy.Envoy:
-    return envoy.Envoy(
-        runner,
-        home.path / "router",
-        host=configured.scoring_host,
-        port=_scoring_port(configured, home),
-        binary=configured.envoy_path,
-        listening=listening,
-    )
-
-
-def _room(configured: settings.Settings, box: secrets.Box, shop: workshop.Workshop, url: str) -> rooms.Room:
+def _room(
+    configured: settings.Settings,
+    box: secrets.Box,
+    shop: workshop.Workshop,
+    url: str,
+    *,
+    tokens: rooms.Tokens,
+    warnings: Callable[[], list[str]],
+) -> rooms.Room:
     table = configured.instance_types_file
     return rooms.Room(
         box,
@@ -158,7 +155,25 @@ def _room(configured: settings.Settings, box: secrets.Box, shop: workshop.Worksh
         configured.scoring_url.rstrip("/") or url,
         configured.scoring_domain,
         allow_debugger=configured.allow_debugger,
+        tokens=tokens,
+        warnings=warnings,
     )
+
+
+def _open_router(
+    configured: settings.Settings, home: homes.Home, runner: ports.ServiceRunner
+) -> tuple[envoy.Envoy, tuple[secrets.Keeper, ...]]:
+    """The router, and who keeps its certificate fresh."""
+    certificates = tls.endpoints(configured)
+    router = envoy.Envoy(
+        runner,
+        home.path / "router",
+        host=configured.scoring_host,
+        port=_scoring_port(configured, home),
+        binary=configured.envoy_path,
+        listening=tls.mode(certificates),
+    )
+    return router, tls.router_keepers(certificates, home, router)
 
 
 def _scoring_port(configured: settings.Settings, home: homes.Home) -> int:

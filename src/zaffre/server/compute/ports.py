@@ -5,6 +5,7 @@ that stays: a replica, the router. It outlives the control plane and is found ag
 """
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -59,6 +60,7 @@ class ServiceSpec:
 
     Services with an equal `limits_shared` are within their limits together.
     `devices` are the ids of GPUs that it was given: nothing here uses them, `status` tells them to whoever counts.
+    `secret_environment` is told to the process and written nowhere; a process that runs keeps what it started with.
     `files` (name -> text) are written where only the process reads them, at `paths(id).files / name`.
     With `listen` the place opens the service's socket and hands it to the process as a descriptor, whose number is in
     `ZAFFRE_LISTEN_FD`; it lives on while the process is started again, so that callers wait and are not refused.
@@ -70,6 +72,7 @@ class ServiceSpec:
     id: str
     argv: tuple[str, ...]
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    secret_environment: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
     cwd: str | None = None
     files: dict[str, str] = dataclasses.field(default_factory=dict)
     read_only_paths: tuple[str, ...] = ()

@@ -262,6 +262,7 @@ CHANGING = {
     "restore",
     "rollback",
     "regenerate-keys",
+    "rotate-signing-key",
     "revoke",
     "set",
     "stop",

@@ -112,7 +112,8 @@ def test_a_reason_travels_with_changes(client, served):
 
 
 def test_keys_are_not_printed(client, served):
-    served.answer = lambda *_: (200, {}, {"primary_key": "geheim1", "secondary_key": "geheim2"})
+    keys = {"primary_key": "geheim1", "secondary_key": "geheim2"}
+    served.answer = lambda _, path, *__: (200, {}, keys if path.endswith("/credentials") else {"name": "abc"})
     keys = client.online_endpoints.get_keys("abc")
     assert (keys.primary_key, keys.secondary_key) == ("geheim1", "geheim2")
     assert "geheim" not in repr(keys)

@@ -8,13 +8,14 @@ import contextlib
 import dataclasses
 import fcntl
 import hashlib
+import json
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class LocalServiceRunner:
             if not equal:
                 self._write_folder(folder, spec, wanted)
             (folder / records.STOP).unlink(missing_ok=True)
-            self._launch(folder)
+            self._launch(folder, spec.secret_environment)
 
     def stop(self, service_id: str, *, drain_s: float) -> None:
         """See the port."""
@@ -220,7 +221,8 @@ class LocalServiceRunner:
         new.rename(folder)
         records.sync_folder(str(self._services))
 
-    def _launch(self, folder: Path) -> None:
+    def _launch(self, folder: Path, hidden: Mapping[str, str]) -> None:
+        """Secrets go through a pipe: neither files nor process lists ever show them."""
         command = [self._python, "-S", "-E", str(_SHIM), str(folder)]
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
         try:
@@ -228,7 +230,7 @@ class LocalServiceRunner:
                 command,
                 env=environment,
                 cwd="/",
-                stdin=subprocess.DEVNULL,
+                input=json.dumps(dict(hidden)).encode(),
                 capture_output=True,
                 timeout=_START_TIMEOUT_S,
                 check=False,

@@ -45,11 +45,12 @@ def check(spec: ports.ServiceSpec) -> None:
             raise errors.Invalid(
                 f"The service {spec.id} names the path {path!r}, which is not absolute and plain."
             )
-    if not spec.argv or not _fit_for_a_process([*spec.argv, *spec.environment, *spec.environment.values()]):
+    variables = {**spec.environment, **spec.secret_environment}
+    if not spec.argv or not _fit_for_a_process([*spec.argv, *variables, *variables.values()]):
         raise errors.Invalid(
             f"The command or environment of the service {spec.id} cannot be passed to a process."
         )
-    if any(not name or "=" in name for name in spec.environment):
+    if any(not name or "=" in name for name in variables):
         raise errors.Invalid(
             f"The service {spec.id} has an environment variable without a name, or with = in it."
         )

@@ -11,7 +11,15 @@ from zaffre.contracts import online_deployment as contract
 from zaffre.contracts import wire
 from zaffre.core import clock, errors
 from zaffre.server import access, db, events, operations
-from zaffre.server.endpoints.online import counting, references, rows, settings, store, traffic
+from zaffre.server.endpoints.online import (
+    counting,
+    references,
+    rows,
+    secret_variables,
+    settings,
+    store,
+    traffic,
+)
 from zaffre.server.endpoints.online import room as rooms
 
 Operation = dict[str, Any]
@@ -35,6 +43,7 @@ def put(
     access.require(caller, "endpoints/write", rooms.resource(workspace, endpoint))
     settings.check(deployment)
     settings.check_debugger(deployment, allowed=room.allow_debugger)
+    secret_variables.check(uow, caller, workspace, deployment.to_wire())
     if deployment.instance_type:
         room.instance_types.get(deployment.instance_type)
     row = _prepare(uow, workspace, endpoint, name, if_match=if_match)
@@ -68,6 +77,7 @@ def rollback(
         row = rows.deployment(uow, workspace, endpoint, name)
     old = _to_return_to(uow, row, revision)
     references.require_present(uow, caller, workspace, old.resolved)
+    secret_variables.check(uow, caller, workspace, old.body)
     new = _revision(uow, caller, workspace, old.body, old.resolved)
     new.update(rolled_back_to=old.id, lock_digest=old.lock_digest, environment_note=old.environment_note)
     operation = _accept(uow, caller, row, new, all_traffic=False)

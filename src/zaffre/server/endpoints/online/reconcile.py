@@ -13,6 +13,7 @@ from zaffre.core import errors
 from zaffre.server import db, operations, secrets
 from zaffre.server.compute import ports
 from zaffre.server.endpoints.online import (
+    credentials,
     decide,
     facts,
     keys,
@@ -23,11 +24,14 @@ from zaffre.server.endpoints.online import (
     quantities,
     routing,
     scaler,
+    secret_variables,
     starting,
     states,
     store,
 )
+from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
+from zaffre.server.secrets import signing
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Means:
     gpus_of: Callable[[str], int] = lambda _: 0
     # What replicas are told of traces (`replicas.Place.traces`).
     traces: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    tokens: rooms.Tokens = dataclasses.field(default_factory=rooms.Tokens)
 
 
 class Reconciler:
@@ -83,6 +88,7 @@ class Reconciler:
             start_timeout_s=start_timeout_s,
             gpus=gpus,
             traces=means.traces,
+            secrets_of=secret_variables.Opener(means.database, means.box).values,
         )
         self._scaler = scaler.Scaler(
             means.database,
@@ -92,6 +98,8 @@ class Reconciler:
             memory_bytes=machine.memory_bytes,
         )
         self._domain = domain
+        self._tokens = means.tokens
+        self._published = ""
         self._router_trouble = ""
         self._to_sweep = True
         self._said: dict[str, tuple[float, str]] = {}
@@ -119,6 +127,7 @@ class Reconciler:
 
     def _read(self, world: observing.World) -> observing.Asked:
         with self._database.read() as uow:
+            self._published = signing.published(uow)
             return observing.Asked.read(uow, {slot.replicas for slot in world.services})
 
     def _act(self, asked: observing.Asked, key: store.DeploymentKey, steps: list[decide.Step]) -> None:
@@ -160,6 +169,7 @@ class Reconciler:
             keys_of=lambda row: keys.opened(self._box, row.sealed_keys),
             domain=self._domain,
         )
+        wish = credentials.with_tokens(wish, asked.endpoints, self._tokens, self._published)
         try:
             self._router.ensure_running()
             self._router.apply(wish)

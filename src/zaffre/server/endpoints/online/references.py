@@ -19,7 +19,7 @@ from zaffre.core import errors, names
 from zaffre.server import access, db
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.conversion import asking
-from zaffre.server.endpoints.online import no_code, settings, store
+from zaffre.server.endpoints.online import no_code, secret_variables, settings, store
 from zaffre.server.environments import curated
 from zaffre.server.registry.environments import service as environments
 from zaffre.server.registry.models import service as models
@@ -109,7 +109,9 @@ def hold(uow: db.UnitOfWork, revision: dict[str, Any], *, serving: str | None) -
 
 def keep_only(uow: db.UnitOfWork, key: store.DeploymentKey, revisions: Iterable[str]) -> None:
     """From here on only these revisions of the deployment guard what they refer to."""
-    used = [asset for row in store.get_revisions(uow, list(revisions)) for asset in _assets(row.resolved)]
+    rows = store.get_revisions(uow, list(revisions))
+    used = [asset for row in rows for asset in _assets(row.resolved)]
+    secret_variables.use_only(uow, key[0], _user(key), [row.body for row in rows])
     uses.drop_uses(uow, key[0], _user(key))
     uses.add_uses(uow, key[0], _user(key), used)
 
@@ -117,6 +119,7 @@ def keep_only(uow: db.UnitOfWork, key: store.DeploymentKey, revisions: Iterable[
 def release(uow: db.UnitOfWork, key: store.DeploymentKey) -> None:
     """The deployment is gone: nothing is guarded for it any more."""
     uses.drop_uses(uow, key[0], _user(key))
+    secret_variables.use_only(uow, key[0], _user(key), ())
     artifacts.release(uow, key[0], _user(key))
 
 

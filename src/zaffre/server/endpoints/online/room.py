@@ -18,6 +18,15 @@ KEYS = ("primary", "secondary")
 
 
 @dataclasses.dataclass(frozen=True)
+class Tokens:
+    """Whose tokens may open endpoints, for whom they are unless an endpoint says it, and how long ours live."""
+
+    issuers: tuple[secrets.Issuer, ...] = ()
+    audience: str = "https://ml.azure.com"
+    lifetime_s: float = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Room:
     """`scoring_url` is the router's address; with `scoring_domain` every endpoint has a host name of its own."""
 
@@ -29,6 +38,7 @@ class Room:
     allow_debugger: bool = False
     # What speaks against another process on this machine now, one line each.
     warnings: Callable[[], list[str]] = list
+    tokens: Tokens = Tokens()
 
     def address(self, workspace: str, endpoint: str) -> str:
         """Where an endpoint answers, without the last part of the path."""

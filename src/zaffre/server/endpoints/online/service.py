@@ -10,7 +10,7 @@ from zaffre.contracts import online_endpoint as contract
 from zaffre.core import clock, errors
 from zaffre.server import access, db, events, operations
 from zaffre.server.access import workspaces
-from zaffre.server.endpoints.online import keys, rows, store, traffic
+from zaffre.server.endpoints.online import credentials, keys, rows, store, traffic
 from zaffre.server.endpoints.online import room as rooms
 
 Operation = dict[str, Any]
@@ -27,16 +27,12 @@ def put(
 ) -> tuple[contract.OnlineEndpoint, Operation]:
     """Make the endpoint, or change it when it exists; the operation ends when the router does what was asked.
 
-    Raises Invalid, Unsupported (way to authenticate), Conflict (somebody else is changing it).
+    Raises Invalid, Unsupported (no issuer is trusted), Conflict (somebody else is changing it).
     """
     name = endpoint.name or ""
     access.require(caller, "endpoints/write", rooms.resource(workspace, name))
     workspaces.exists(uow, workspace)
-    if endpoint.auth_mode != "key":
-        raise errors.Unsupported(
-            f"endpoints/{name}: auth_mode {endpoint.auth_mode!r} is not there yet.",
-            hint="Use auth_mode: key.",
-        )
+    credentials.check(room, endpoint)
     row = store.get_endpoint(uow, (workspace, name), lock=True)
     if row is None:
         operation = _create(uow, caller, room, workspace, endpoint)

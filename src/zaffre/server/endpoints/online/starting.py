@@ -20,6 +20,9 @@ from zaffre.server.endpoints.online import (
     replicas,
 )
 
+SecretsOf = Callable[[str, Mapping[str, Any]], Mapping[str, str]]
+"""Given a workspace and a revision's body: the values of its variables that are secrets."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
@@ -41,6 +44,7 @@ class Starter:
         start_timeout_s: float,
         gpus: Sequence[str] = (),
         traces: Mapping[str, Any] | None = None,
+        secrets_of: SecretsOf = lambda _workspace, _body: {},  # a place without secrets
     ) -> None:
         self._traces = traces or {}
         self._runner = runner
@@ -48,6 +52,7 @@ class Starter:
         self._sizes = sizes
         self._start_timeout_s = start_timeout_s
         self._devices = devices.Devices(gpus)
+        self._secrets_of = secrets_of
 
     def look(self, services: Mapping[facts.Slot, ports.ServiceStatus]) -> None:
         """Who lives now, and so which GPUs are taken."""
@@ -67,9 +72,9 @@ class Starter:
         )
         prepared = self._preparations.result(slot.replicas)
         resolved = prepared.resolved or row.resolved
-        self._runner.start(
-            replicas.spec(slot, entity, prepared, place, workspace=row.workspace, resolved=resolved)
-        )
+        spec = replicas.spec(slot, entity, prepared, place, workspace=row.workspace, resolved=resolved)
+        hidden = self._secrets_of(row.workspace, row.body)
+        self._runner.start(dataclasses.replace(spec, secret_environment=hidden))
 
     def _take(self, slot: facts.Slot, entity: contract.OnlineDeployment) -> tuple[str, ...] | None:
         """What was asked for by number; a size that has GPUs takes what is left. None where the machine has none."""

@@ -19,7 +19,7 @@ import httpx
 from zaffre.core import errors
 from zaffre.server import secrets
 from zaffre.server.compute import ports
-from zaffre.server.endpoints.router import files, generations, routes, stats, tls, wanted
+from zaffre.server.endpoints.router import files, generations, routes, stats, tls, tokens, wanted
 
 SERVICE_ID = generations.IDS[0]
 _POLL_S = 0.005
@@ -119,6 +119,8 @@ class Envoy:
                 if item.name in new
             }
         )
+        providers = tokens.document(state.providers)
+        self._apply(tokens.FOLDER, f"{files.TOKENS}.json", providers, taken, tokens.KNOWN_AS)
         self._apply(
             "rds",
             "routes.json",
@@ -144,6 +146,10 @@ class Envoy:
         """What Envoy has counted; cheap enough for every second. Raises Unavailable."""
         return stats.parse(self._get(stats.PATH))
 
+    def refused_tokens(self) -> int:
+        """How many requests the token filter turned away since Envoy started."""
+        return self._counter(f"http.{files.STAT_PREFIX}.jwt_authn.denied")
+
     def active_requests(self, cluster: str) -> int:
         """How many requests are under way to a cluster; 0 when there is none of that name."""
         return self._counter(f"cluster.{cluster}.upstream_rq_active")
@@ -165,13 +171,15 @@ class Envoy:
         )
 
     def _prepare_folder(self) -> None:
-        for name in ("", "cds", "rds", "eds", tls.FOLDER, "coming"):
+        for name in ("", "cds", "rds", "eds", tls.FOLDER, tokens.FOLDER, "coming"):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         nothing = wanted.Wanted()
         if not (self._folder / "cds" / "clusters.json").exists():
             self._move("cds", "clusters.json", files.clusters([]))
         if not (self._folder / "rds" / "routes.json").exists():
             self._move("rds", "routes.json", routes.document(nothing))
+        if not (self._folder / tokens.FOLDER / f"{files.TOKENS}.json").exists():
+            self._move(tokens.FOLDER, f"{files.TOKENS}.json", tokens.document(()))
 
     def _apply_assignment(self, item: wanted.Cluster, taken: dict[str, str]) -> None:
         """Give a cluster its hosts; one leaves only when another is known to be healthy (or none shall stay)."""

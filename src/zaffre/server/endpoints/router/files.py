@@ -16,6 +16,7 @@ Document = dict[str, Any]
 
 STAT_PREFIX = "scoring"
 ROUTES = "scoring"
+TOKENS = "jwt"
 TYPE = "type.googleapis.com/envoy."
 HTTP = TYPE + "extensions.filters.http."
 _MAX_BUFFERED_BYTES = 1 << 20
@@ -49,6 +50,7 @@ def bootstrap(place: Place) -> Document:
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [
             {"prefix": "cluster_manager."}, {"prefix": f"http.{STAT_PREFIX}."}, {"prefix": "listener."},
             {"prefix": "server."}, {"prefix": "cluster.r"}, {"prefix": "sds."},
+            {"prefix": "extension_config_discovery."},
         ]}}, "histogram_bucket_settings": [
             {"match": {"suffix": "rq_time"}, "buckets": list(stats.LATENCY_BOUNDS_MS)},
         ]},
@@ -154,6 +156,7 @@ def _connection_manager(place: Place) -> Document:
         "stat_prefix": STAT_PREFIX,
         "rds": {"route_config_name": ROUTES, "config_source": watched(f"{place.folder}/rds", "routes.json")},
         "http_filters": [
+            _token_filter(place.folder),
             {"name": "rbac", "typed_config": {"@type": HTTP + "rbac.v3.RBAC"}},
             {
                 "name": "router",
@@ -172,6 +175,18 @@ def _connection_manager(place: Place) -> Document:
         "max_request_headers_kb": 60,
         "request_timeout": "300s",
     }  # fmt: skip
+
+
+def _token_filter(folder: str) -> Document:
+    """Checks tokens on the routes that ask for it; on every other one it does not exist."""
+    return {
+        "name": TOKENS,
+        "disabled": True,
+        "config_discovery": {
+            "config_source": watched(f"{folder}/ecds", f"{TOKENS}.json"),
+            "type_urls": [HTTP + "jwt_authn.v3.JwtAuthentication"],
+        },
+    }
 
 
 def _connection_monitor(limit: int) -> Document:

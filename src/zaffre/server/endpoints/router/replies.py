@@ -25,7 +25,11 @@ def local_replies() -> Document:
                 "filter": _status(403),
                 "status_code": 401,
                 "headers_to_add": [{"header": {"key": "www-authenticate", "value": "Bearer"}}],
-                "body_format_override": _problem("unauthenticated", "The key is missing or wrong; send it as 'Authorization: Bearer KEY'."),
+                "body_format_override": _problem("unauthenticated", "The key or token is missing or wrong, or belongs to another endpoint; send it as 'Authorization: Bearer ...'."),
+            },
+            {
+                "filter": _status(401),
+                "body_format_override": _problem("unauthenticated", "%LOCAL_REPLY_BODY%. This endpoint is opened by a token; send it as 'Authorization: Bearer TOKEN'."),
             },
             {
                 "filter": {"and_filter": {"filters": [_status(404), {"header_filter": {"header": {"name": DEPLOYMENT_HEADER, "present_match": True}}}]}},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from zaffre.core import version
-from zaffre.server.endpoints.router import files, limits, replies, wanted
+from zaffre.server.endpoints.router import files, limits, replies, tokens, wanted
 
 _STALLED_S = 5.0
 
@@ -46,8 +46,9 @@ def _path(endpoint: wanted.Endpoint) -> str:
 
 def _routes(endpoint: wanted.Endpoint, prefix: str) -> Iterator[files.Document]:
     """Routes of one endpoint, first match wins: a named deployment, an unknown one, then the split."""
+    opened_by = tokens.per_route(endpoint.tokens) if endpoint.tokens else {"rbac": _keys(endpoint)}
     common: files.Document = {
-        "typed_per_filter_config": {"rbac": _keys(endpoint)},
+        "typed_per_filter_config": opened_by,
         "request_headers_to_remove": ["authorization"],
     }
     giant, refusal = limits.giant_body()

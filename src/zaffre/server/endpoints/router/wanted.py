@@ -47,8 +47,27 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True)
+class Provider:
+    """Who signs tokens: the issuer's name in them, and its public keys as a JSON Web Key Set (none known: empty)."""
+
+    name: str
+    issuer: str
+    keys: str
+    clock_skew_s: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenRule:
+    """Which tokens open an endpoint: by whom, for whom, and with which further claims."""
+
+    provider: str
+    audience: str
+    claims: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """One address. `keys` maps a key's name to the key; `traffic` and `mirror` map deployments to per cent."""
+    """One address, opened by keys or, with `tokens`, by tokens. `keys` maps a key's name to the key; `traffic` and `mirror` map deployments to per cent."""
 
     workspace: str
     name: str
@@ -56,6 +75,7 @@ class Endpoint:
     targets: tuple[Target, ...] = ()
     traffic: Mapping[str, int] = dataclasses.field(default_factory=dict)
     mirror: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    tokens: TokenRule | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,3 +85,4 @@ class Wanted:
     endpoints: tuple[Endpoint, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     domain: str = ""
+    providers: tuple[Provider, ...] = ()

@@ -326,6 +326,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_sealing_keys")),
     )
     op.create_table(
+        "secret_uses",
+        sa.Column("workspace", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("user", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "name", "user", name=op.f("pk_secret_uses")),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("workspace", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("created_at", db.Moment(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("modified_at", db.Moment(), nullable=False),
+        sa.Column("modified_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "name", name=op.f("pk_secrets")),
+    )
+    op.create_table(
+        "signing_keys",
+        sa.Column("kid", sa.String(length=32), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("public", db.Json, nullable=False),
+        sa.Column("created_at", db.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("kid", name=op.f("pk_signing_keys")),
+    )
+    op.create_table(
         "telemetry_alerts",
         sa.Column("workspace", sa.String(length=64), nullable=False),
         sa.Column("endpoint", sa.String(length=64), nullable=False),
@@ -449,6 +477,9 @@ def downgrade() -> None:
     op.drop_table("telemetry_slices")
     op.drop_table("telemetry_marks")
     op.drop_table("telemetry_alerts")
+    op.drop_table("signing_keys")
+    op.drop_table("secrets")
+    op.drop_table("secret_uses")
     op.drop_table("sealing_keys")
     with op.batch_alter_table("operations", schema=None) as batch_op:
         batch_op.drop_index("ix_operations_open")

@@ -1,0 +1,77 @@
+"""Endpoints that are opened by signed tokens (JWT): Envoy's filter that checks them, and who may pass then. Pure.
+
+Called by `files` and `routes`. The filter is off on every route that does not ask for it, so that keys cost no more than before.
+It checks signature, issuer and times; the role-based filter behind it lets pass only what was signed for this very endpoint,
+so that a request which was not checked at all cannot pass either.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from zaffre.server.endpoints.router import files, wanted
+
+FOLDER = "ecds"
+KNOWN_AS = f"extension_config_discovery.http_filter.{files.TOKENS}"
+_JWT = files.HTTP + "jwt_authn.v3."
+_METADATA = "envoy.filters.http.jwt_authn"
+_CLAIMS, _HEAD = "claims", "head"
+
+
+def document(providers: Iterable[wanted.Provider]) -> files.Document:
+    """The filter's configuration as a resource of its own: keys change without a new listener."""
+    known = [item for item in sorted(providers, key=lambda item: item.name) if item.keys]
+    configuration: files.Document = {"@type": _JWT + "JwtAuthentication"}
+    if known:
+        configuration["providers"] = {item.name: _provider(item) for item in known}
+        configuration["requirement_map"] = {item.name: {"provider_name": item.name} for item in known}
+    resource = {
+        "@type": files.TYPE + "config.core.v3.TypedExtensionConfig",
+        "name": files.TOKENS,
+        "typed_config": configuration,
+    }
+    return files.versioned([resource])
+
+
+def per_route(rule: wanted.TokenRule) -> files.Document:
+    """What a route of the endpoint says to both filters."""
+    return {
+        files.TOKENS: {"@type": _JWT + "PerRouteConfig", "requirement_name": rule.provider},
+        "rbac": {
+            "@type": files.HTTP + "rbac.v3.RBACPerRoute",
+            "rbac": {"rules": {"action": "ALLOW", "policies": {"token": _policy(rule)}}},
+        },
+    }
+
+
+def _policy(rule: wanted.TokenRule) -> files.Document:
+    claims: Mapping[str, str] = {"aud": rule.audience, **rule.claims}
+    conditions = [_one_of([_CLAIMS, name], value) for name, value in sorted(claims.items())]
+    signed_by_a_named_key = _metadata([_HEAD, "kid"], {"string_match": {"safe_regex": {"regex": ".+"}}})
+    return {
+        "permissions": [{"any": True}],
+        "principals": [{"and_ids": {"ids": [*conditions, signed_by_a_named_key]}}],
+    }
+
+
+def _one_of(path: list[str], value: str) -> files.Document:
+    """A claim is a text, or a list of texts."""
+    exact: files.Document = {"string_match": {"exact": value}}
+    alternatives = [exact, {"list_match": {"one_of": exact}}]
+    return {"or_ids": {"ids": [_metadata(path, item) for item in alternatives]}}
+
+
+def _metadata(path: list[str], value: files.Document) -> files.Document:
+    matcher = {"filter": _METADATA, "path": [{"key": key} for key in path], "value": value}
+    return {"sourced_metadata": {"metadata_matcher": matcher}}
+
+
+def _provider(item: wanted.Provider) -> files.Document:
+    return {
+        "issuer": item.issuer,
+        "local_jwks": {"inline_string": item.keys},
+        "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
+        "require_expiration": True,
+        "clock_skew_seconds": item.clock_skew_s,
+        "payload_in_metadata": _CLAIMS,
+        "header_in_metadata": _HEAD,
+        "jwt_cache_config": {"jwt_cache_size": 500},
+    }
