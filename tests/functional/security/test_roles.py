@@ -93,6 +93,7 @@ EXPECTED = {
     **deletions("models"),
     ("post", WS + "/models/{name}/versions/{version}/convert"): (WRITE, {}),
     ("post", WS + "/operations/{operation_id}/cancel"): (WRITE, None),
+    ("post", WS + "/profiles"): (WRITE, {"name": "small", "models": ["azureml:thing:1"]}),
     **of_noun("data", DATA),
     **of_noun("environments", ENVIRONMENT),
     **deletions("environments"),
