@@ -1,102 +1,139 @@
-"""Verbs that models, data and environments share: list, show, update, archive, restore, share."""
+"""Verbs that models, data and environments share: list, show, update, download, archive, restore, delete, share."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from zaffre.cli import arguments, entities, grammar, options, sessions
 from zaffre.core import clock, errors
 
-Operations = Callable[[sessions.Session], Any]
+
+@dataclasses.dataclass(frozen=True)
+class Face:
+    """One noun of the registry: what sentences call it, and where the SDK has its operations.
+
+    `found_by` and `changed_by` are options beside the common ones that its `list` and `update` take, by field.
+    """
+
+    noun: grammar.Noun
+    what: str
+    collection: str
+    found_by: Mapping[str, grammar.Option] = dataclasses.field(default_factory=dict)
+    changed_by: Mapping[str, grammar.Option] = dataclasses.field(default_factory=dict)
+
+    def of(self, session: sessions.Session) -> Any:
+        """The SDK's operations."""
+        return getattr(session.client, self.collection)
+
+    def one(self, *, label: bool = True, version_required: bool = False) -> tuple[grammar.Option, ...]:
+        """The options that name one of them, or one version."""
+        named = (options.name(self.what, required=True), options.version(required=version_required))
+        return (*named, options.LABEL) if label else named
+
+    def hang(self) -> None:
+        """Hang the verbs on the noun that all nouns of the registry have."""
+        for verbs in (_reading, _changing, _archiving, _sharing):
+            verbs(self)
+
+    def hang_download(self) -> None:
+        """The verb of nouns that have files."""
+
+        def download(session: sessions.Session, given: grammar.Given) -> None:
+            entities.refuse_registry(given)
+            written = self.of(session).download(given.name, given.version, given.download_path or ".")
+            session.say(f"{len(written)} files written.")
+
+        download.__doc__ = "Download every file of a version, verified, to DOWNLOAD_PATH/NAME."
+        folder = grammar.option("--download-path", "-p", help="Folder to write to; default: here.")
+        required = self.one(label=False, version_required=True)
+        self.noun.verb("download", *required, folder, options.REGISTRY)(download)
+
+    def hang_deployments(self) -> None:
+        """The verb of nouns that are deployed."""
+
+        def deployments(session: sessions.Session, given: grammar.Given) -> Any:
+            return list(self.of(session).list_deployments(given.name, given.version))
+
+        deployments.__doc__ = f"Where {_a(self.what)} is deployed, and whether it is healthy there."
+        self.noun.verb("deployments", *self.one(label=False))(deployments)
 
 
-def hang(noun: grammar.Noun, what: str, operations: Operations) -> None:
-    """Hangs the shared verbs on a noun; `operations` gives the SDK's operations of a session."""
-    _hang_reading(noun, what, operations)
-    _hang_archiving(noun, what, operations)
-
-
-def _hang_reading(noun: grammar.Noun, what: str, operations: Operations) -> None:
+def _reading(face: Face) -> None:
     def show(session: sessions.Session, given: grammar.Given) -> Any:
         entities.refuse_registry(given)
-        return operations(session).get(given.name, given.version, given.label)
+        _refuse_reference(given, str(face.noun.name))
+        return face.of(session).get(given.name, given.version, given.label)
 
-    show.__doc__ = f"Show one version of {_a(what)}; the latest unless a version or label is given."
-    noun.verb("show", options.name(what, required=True), options.version(), options.LABEL, options.REGISTRY)(
-        show
-    )
+    def list_(session: sessions.Session, given: grammar.Given) -> list[Any]:
+        entities.refuse_registry(given)
+        wanted = {key: getattr(given, key) for key in face.found_by}
+        wanted |= {key: _moment(given, key) for key in ("created_after", "created_before")}
+        found = face.of(session).list(
+            given.name,
+            list_view_type=entities.view(given),
+            tags=arguments.pairs(given.tag, option="--tag"),
+            max_results=given.max_results,
+            **{key: value for key, value in wanted.items() if value is not None},
+        )
+        return list(found)
+
+    show.__doc__ = f"Show one version of {_a(face.what)}; the latest unless a version or label is given."
+    list_.__doc__ = f"List the latest version of each {face.what}, or all versions of one."
+    face.noun.verb("show", *face.one(), options.REGISTRY)(show)
+    face.noun.verb("list", options.name(face.what), *face.found_by.values(), *options.LISTING)(list_)
 
 
-def _hang_archiving(noun: grammar.Noun, what: str, operations: Operations) -> None:
-    params = (options.name(what, required=True), options.version(), options.LABEL, options.REGISTRY)
+def _changing(face: Face) -> None:
+    def update(session: sessions.Session, given: grammar.Given) -> Any:
+        entities.refuse_registry(given)
+        if given.version is None and given.label is None:
+            raise errors.Invalid("Which version? None was given.", hint="Add --version, or --label latest.")
+        flags = {key: getattr(given, key) for key in face.changed_by}
+        version = given.version or f"@{given.label}"
+        return face.of(session).change(given.name, version, lambda entity: _changes(entity, given, flags))
 
+    update.__doc__ = "Change what people say of a version, or add properties; its content never changes."
+    extra = (*face.changed_by.values(), *options.UPDATES, options.REGISTRY)
+    face.noun.verb("update", *face.one(), *extra, changes=True)(update)
+
+
+def _changes(entity: Any, given: grammar.Given, flags: dict[str, Any]) -> dict[str, Any]:
+    empty: dict[str, Any] = {"tags": {}, "properties": {}}
+    before = entity.to_dict(status=False)
+    after = entities.patched(entity, given, flags).to_dict(status=False)
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return {key: after.get(key, empty.get(key)) for key in keys}
+
+
+def _archiving(face: Face) -> None:
     def archive(session: sessions.Session, given: grammar.Given) -> None:
         entities.refuse_registry(given)
-        operations(session).archive(given.name, given.version, given.label)
+        face.of(session).archive(given.name, given.version, given.label)
 
     def restore(session: sessions.Session, given: grammar.Given) -> None:
         entities.refuse_registry(given)
-        operations(session).restore(given.name, given.version, given.label)
+        face.of(session).restore(given.name, given.version, given.label)
 
+    archive.__doc__ = f"Hide {_a(face.what)}, or one version of it, from lists; nothing is lost."
+    restore.__doc__ = f"Bring an archived {face.what}, or one version of it, back."
+    face.noun.verb("archive", *face.one(), options.REGISTRY, changes=True)(archive)
+    face.noun.verb("restore", *face.one(), options.REGISTRY, changes=True)(restore)
+
+
+def _sharing(face: Face) -> None:
     def delete(session: sessions.Session, given: grammar.Given) -> None:
-        operations(session).delete(given.name, given.version)
+        face.of(session).delete(given.name, given.version)
 
     def share(session: sessions.Session, given: grammar.Given) -> None:
-        operations(session).share(given.name, given.version)
+        face.of(session).share(given.name, given.version)
 
-    archive.__doc__ = f"Hide {_a(what)}, or one version of it, from lists; nothing is lost."
-    restore.__doc__ = f"Bring an archived {what}, or one version of it, back."
-    delete.__doc__ = f"Delete one version of {_a(what)}; refused, naming them, while deployments use it."
+    delete.__doc__ = f"Delete one version of {_a(face.what)}; refused, naming them, while deployments use it."
     share.__doc__ = "Not part of Zaffre yet: share with a registry."
-    noun.verb("archive", *params, changes=True)(archive)
-    noun.verb("restore", *params, changes=True)(restore)
-    if noun.name != "data":
-        noun.verb(
-            "delete",
-            options.name(what, required=True),
-            options.version(required=True),
-            options.YES,
-            changes=True,
-        )(delete)
+    required = face.one(label=False, version_required=True)
+    if face.noun.name != "data":
+        face.noun.verb("delete", *required, options.YES, changes=True)(delete)
     shared = (options.SHARE_NAME, options.SHARE_VERSION, options.REGISTRY)
-    noun.verb("share", options.name(what, required=True), options.version(required=True), *shared)(share)
-
-
-def update(session: sessions.Session, of: Operations, given: grammar.Given, flags: dict[str, Any]) -> Any:
-    """Reads a version, changes it and sends it back. Raises Invalid without a version or label."""
-    entities.refuse_registry(given)
-    if given.version is None and given.label is None:
-        raise errors.Invalid("Which version? None was given.", hint="Add --version, or --label latest.")
-    empty: dict[str, Any] = {"tags": {}, "properties": {}}
-
-    def changes(entity: Any) -> dict[str, Any]:
-        before, after = (
-            entity.to_dict(status=False),
-            entities.patched(entity, given, flags).to_dict(status=False),
-        )
-        keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-        return {key: after.get(key, empty.get(key)) for key in keys}
-
-    return of(session).change(given.name, given.version or f"@{given.label}", changes)
-
-
-def listing(session: sessions.Session, of: Operations, given: grammar.Given, **filters: Any) -> list[Any]:
-    """What `list` prints: the latest of each name, or all versions of one."""
-    entities.refuse_registry(given)
-    tags = arguments.pairs(given.tag, option="--tag")
-    times = {
-        "created_after": _moment(given, "created_after"),
-        "created_before": _moment(given, "created_before"),
-    }
-    wanted = {key: value for key, value in {**filters, **times}.items() if value is not None}
-    return list(
-        of(session).list(
-            given.name,
-            list_view_type=entities.view(given),
-            tags=tags,
-            max_results=given.max_results,
-            **wanted,
-        )
-    )
+    face.noun.verb("share", *required, *shared)(share)
 
 
 def _moment(given: grammar.Given, name: str) -> str | None:
@@ -110,6 +147,17 @@ def _moment(given: grammar.Given, name: str) -> str | None:
             f"--{name.replace('_', '-')}: {text!r} is not a moment.",
             hint="Write 2026-11-20 or 2026-11-20T08:00.",
         ) from None
+
+
+def _refuse_reference(given: grammar.Given, noun: str) -> None:
+    """`churn@latest` and `churn:3` are how other things refer to a version; here its name stands alone."""
+    name, mark, version = given.name.removeprefix("azureml:").partition("@" if "@" in given.name else ":")
+    if mark and name:
+        option = "--label" if mark == "@" else "--version"
+        raise errors.Invalid(
+            f"{given.name!r} is a reference, and --name takes a name.",
+            hint=f"Write: zaffre {noun} show --name {name} {option} {version or '...'}",
+        )
 
 
 def _a(what: str) -> str:

@@ -11,11 +11,9 @@ noun = grammar.Noun(
 )
 
 
-def _operations(session: sessions.Session) -> Any:
-    return session.client.data
-
-
-assets.hang(noun, "data asset", _operations)
+face = assets.Face(noun, "data asset", "data")
+face.hang()
+face.hang_download()
 
 
 @noun.verb(
@@ -45,35 +43,3 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
         "datastore": given.datastore,
     }
     return session.client.data.create_or_update(entities.load("data", given, flags))
-
-
-@noun.verb("list", options.name("data asset"), *options.LISTING)
-def list_(session: sessions.Session, given: grammar.Given) -> Any:
-    """List the latest version of each data asset, or all versions of one."""
-    return assets.listing(session, _operations, given)
-
-
-@noun.verb(
-    "update",
-    options.name("data asset", required=True),
-    options.version(),
-    options.LABEL,
-    *options.UPDATES,
-    options.REGISTRY,
-    changes=True,
-)
-def update(session: sessions.Session, given: grammar.Given) -> Any:
-    """Change tags or description, or add properties; the files of a version never change."""
-    return assets.update(session, _operations, given, {})
-
-
-@noun.verb(
-    "download",
-    options.name("data asset", required=True),
-    options.version(required=True),
-    grammar.option("--download-path", "-p", help="Folder to write to; default: here."),
-)
-def download(session: sessions.Session, given: grammar.Given) -> None:
-    """Download every file of a version, verified, to DOWNLOAD_PATH/NAME."""
-    written = session.client.data.download(given.name, given.version, given.download_path or ".")
-    session.say(f"{len(written)} files written.")

@@ -9,11 +9,9 @@ from zaffre.core import errors
 noun = grammar.Noun("environment", help="Environments: what must be installed for code to run.")
 
 
-def _operations(session: sessions.Session) -> Any:
-    return session.client.environments
-
-
-assets.hang(noun, "environment", _operations)
+face = assets.Face(noun, "environment", "environments")
+face.hang()
+face.hang_deployments()
 
 
 @noun.verb(
@@ -72,29 +70,3 @@ def _clone(session: sessions.Session, given: grammar.Given, source: str, tags: d
     if tags:
         changes["tags"] = tags
     return session.client.environments.clone(source, given.name, version=given.version, changes=changes)
-
-
-@noun.verb("list", options.name("environment"), *options.LISTING)
-def list_(session: sessions.Session, given: grammar.Given) -> Any:
-    """List the latest version of each environment, or all versions of one."""
-    return assets.listing(session, _operations, given)
-
-
-@noun.verb(
-    "update",
-    options.name("environment", required=True),
-    options.version(),
-    options.LABEL,
-    *options.UPDATES,
-    options.REGISTRY,
-    changes=True,
-)
-def update(session: sessions.Session, given: grammar.Given) -> Any:
-    """Change tags or description; what a version installs never changes."""
-    return assets.update(session, _operations, given, {})
-
-
-@noun.verb("deployments", options.name("environment", required=True), options.version())
-def deployments(session: sessions.Session, given: grammar.Given) -> Any:
-    """Which deployments use an environment, and whether they are healthy."""
-    return list(session.client.environments.list_deployments(given.name, given.version))

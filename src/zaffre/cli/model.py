@@ -10,16 +10,17 @@ noun = grammar.Noun(
 )
 
 
-def _operations(session: sessions.Session) -> Any:
-    return session.client.models
-
-
-assets.hang(noun, "model", _operations)
-noun.add_command(conversions.command)
-noun.add_command(profiles.command)
-
 _TYPE = grammar.option("--type", "-t", help="custom_model, mlflow_model or triton_model.")
 _STAGE = grammar.option("--stage", "-s", help="Stage, for example Development or Production.")
+
+face = assets.Face(
+    noun, "model", "models", found_by={"stage": _STAGE, "type": _TYPE}, changed_by={"stage": _STAGE}
+)
+face.hang()
+face.hang_download()
+face.hang_deployments()
+noun.add_command(conversions.command)
+noun.add_command(profiles.command)
 
 
 @noun.verb(
@@ -59,47 +60,6 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     for line in (made.status.warnings if made.status else None) or ():
         session.say(f"WARNING: {line}")
     return made
-
-
-@noun.verb("list", options.name("model"), _STAGE, _TYPE, *options.LISTING)
-def list_(session: sessions.Session, given: grammar.Given) -> Any:
-    """List the latest version of each model, or all versions of one; search by tags, type and stage."""
-    return assets.listing(session, _operations, given, stage=given.stage, type=given.type)
-
-
-@noun.verb(
-    "update",
-    options.name("model", required=True),
-    options.version(),
-    options.LABEL,
-    _STAGE,
-    *options.UPDATES,
-    options.REGISTRY,
-    changes=True,
-)
-def update(session: sessions.Session, given: grammar.Given) -> Any:
-    """Change tags, description, stage, or add properties; the files of a version never change."""
-    return assets.update(session, _operations, given, {"stage": given.stage})
-
-
-@noun.verb(
-    "download",
-    options.name("model", required=True),
-    options.version(required=True),
-    grammar.option("--download-path", "-p", help="Folder to write to; default: here."),
-    options.REGISTRY,
-)
-def download(session: sessions.Session, given: grammar.Given) -> None:
-    """Download every file of a version, verified, to DOWNLOAD_PATH/NAME."""
-    entities.refuse_registry(given)
-    written = session.client.models.download(given.name, given.version, given.download_path or ".")
-    session.say(f"{len(written)} files written.")
-
-
-@noun.verb("deployments", options.name("model", required=True), options.version())
-def deployments(session: sessions.Session, given: grammar.Given) -> Any:
-    """Where a model is deployed, and whether it is healthy there."""
-    return list(session.client.models.list_deployments(given.name, given.version))
 
 
 alias = grammar.Noun("alias", help="Names that point at versions and can be moved.")

@@ -4,11 +4,13 @@ Called once per verb, with what the verb returned. A result of None prints nothi
 """
 
 import json
+import shutil
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from zaffre.cli import tables
 from zaffre.core import errors
 
 FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "none")
@@ -19,8 +21,23 @@ def emit(result: Any, *, form: str, query: str | None) -> None:
     body = search(plain(result), query)
     if body is None or form == "none":
         return
-    sys.stdout.write(render(body, form, colour=form.endswith("c") and sys.stdout.isatty()))
+    terminal = sys.stdout.isatty()
+    if form == "table" and terminal:
+        _emit_table(body)
+    else:
+        sys.stdout.write(render(body, form, colour=form.endswith("c") and terminal))
     sys.stdout.flush()
+
+
+def _emit_table(body: Any) -> None:
+    """What fits the terminal, and what was left out for that."""
+    fitting, left_out = tables.fitted(body, shutil.get_terminal_size().columns)
+    sys.stdout.write(tables.table(fitting))
+    if left_out:
+        sys.stdout.flush()
+        sys.stderr.write(
+            f"Too wide for this terminal, left out: {', '.join(left_out)} (see -o json, --query).\n"
+        )
 
 
 def render(body: Any, form: str, *, colour: bool = False) -> str:
@@ -108,57 +125,12 @@ def _columns(row: dict[str, Any]) -> list[str]:
     return list(row) if isinstance(row, OrderedDict) else sorted(row)
 
 
-def table(body: Any) -> str:
-    """Columns of the top level; what is nested is left out."""
-    rows = [_table_row(row) for row in (body if isinstance(body, list) else [body])]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    if not names:
-        return ""
-    cells = [[_table_cell(row.get(name)) for name in names] for row in rows]
-    heads = [name[:1].upper() + name[1:] for name in names]
-    widths = [max(len(line[at]) for line in [heads, *cells]) for at in range(len(names))]
-    lines = [heads, ["-" * width for width in widths], *cells]
-    return "".join(_padded(line, widths) + "\n" for line in lines)
-
-
-def _table_row(row: Any) -> dict[str, Any]:
-    if isinstance(row, dict):
-        flat = {key: value for key, value in row.items() if not isinstance(value, dict | list)}
-        if isinstance(row, OrderedDict) or "name" not in flat:
-            return flat
-        return {key: value for key, value in flat.items() if key not in _NOT_IN_TABLES}
-    if isinstance(row, list):
-        return {f"Column{at}": value for at, value in enumerate(row, 1) if not isinstance(value, dict | list)}
-    return {"Result": row}
-
-
-# A reason may be a resolver's whole story; `show` has it.
-_WIDEST_CELL = 100
-
-# Of a named thing: what is long, or says again what another column says. Other formats and queries have them.
-_NOT_IN_TABLES = frozenset({
-    "id", "created_by", "modified_at", "modified_by", "manifest_digest", "latest_version", "path", "hbi_workspace",
-    "enable_data_isolation", "discovery_url", "mlflow_tracking_uri", "code_digest", "environment_lock_digest",
-    "openapi_uri", "app_insights_enabled", "environment_note",
-})  # fmt: skip
-
-
-def _table_cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    text = " ".join(text.split()) if "\n" in text or "\t" in text else text
-    return f"{text[: _WIDEST_CELL - 3]}..." if len(text) > _WIDEST_CELL and " " in text else text
-
-
-def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-
-
 _RENDERERS: dict[str, Callable[[Any], str]] = {
     "json": _json,
     "jsonc": _json,
     "yaml": _yaml,
     "yamlc": _yaml,
-    "table": table,
+    "table": tables.table,
     "tsv": tsv,
     "none": lambda _: "",
 }

@@ -7,7 +7,7 @@ the file that names them and leave here absolute; nothing is uploaded here.
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from zaffre.contracts import (
     base,
@@ -94,61 +94,32 @@ Overrides = list[dict[str, Any]] | None
 Origin = str | os.PathLike[str] | None
 
 
-def load_workspace(
-    source: Source, *, relative_origin: Origin = None, params_override: Overrides = None
-) -> workspace.Workspace:
-    """The workspace in a file. Raises Invalid."""
-    loaded: workspace.Workspace = load_yaml(
-        source, "workspace", params_override=params_override, relative_origin=relative_origin
-    )
-    return loaded
+E_co = TypeVar("E_co", bound=base.Entity, covariant=True)
 
 
-def load_model(
-    source: Source, *, relative_origin: Origin = None, params_override: Overrides = None
-) -> model.Model:
-    """The model in a file. Raises Invalid."""
-    loaded: model.Model = load_yaml(
-        source, "model", params_override=params_override, relative_origin=relative_origin
-    )
-    return loaded
+class Load(Protocol[E_co]):
+    """Reads one kind of file."""
+
+    def __call__(
+        self, source: Source, *, relative_origin: Origin = None, params_override: Overrides = None
+    ) -> E_co: ...
 
 
-def load_data(
-    source: Source, *, relative_origin: Origin = None, params_override: Overrides = None
-) -> data.Data:
-    """The data asset in a file. Raises Invalid."""
-    loaded: data.Data = load_yaml(
-        source, "data", params_override=params_override, relative_origin=relative_origin
-    )
-    return loaded
+def _loader(cls: type[E_co]) -> Load[E_co]:
+    def load(source: Source, *, relative_origin: Origin = None, params_override: Overrides = None) -> E_co:
+        loaded: E_co = load_yaml(
+            source, cls.KIND, params_override=params_override, relative_origin=relative_origin
+        )
+        return loaded
+
+    load.__name__ = load.__qualname__ = f"load_{cls.KIND.replace('-', '_')}"
+    load.__doc__ = f"The {cls.KIND} in a file. Raises Invalid."
+    return load
 
 
-def load_environment(
-    source: Source, *, relative_origin: Origin = None, params_override: Overrides = None
-) -> environment.Environment:
-    """The environment in a file. Raises Invalid."""
-    loaded: environment.Environment = load_yaml(
-        source, "environment", params_override=params_override, relative_origin=relative_origin
-    )
-    return loaded
-
-
-def load_online_endpoint(
-    source: Source, *, relative_origin: Origin = None, params_override: Overrides = None
-) -> online_endpoint.OnlineEndpoint:
-    """The endpoint in a file. Raises Invalid."""
-    loaded: online_endpoint.OnlineEndpoint = load_yaml(
-        source, "online-endpoint", params_override=params_override, relative_origin=relative_origin
-    )
-    return loaded
-
-
-def load_online_deployment(
-    source: Source, *, relative_origin: Origin = None, params_override: Overrides = None
-) -> online_deployment.OnlineDeployment:
-    """The deployment in a file. Raises Invalid."""
-    loaded: online_deployment.OnlineDeployment = load_yaml(
-        source, "online-deployment", params_override=params_override, relative_origin=relative_origin
-    )
-    return loaded
+load_workspace = _loader(workspace.Workspace)
+load_model = _loader(model.Model)
+load_data = _loader(data.Data)
+load_environment = _loader(environment.Environment)
+load_online_endpoint = _loader(online_endpoint.OnlineEndpoint)
+load_online_deployment = _loader(online_deployment.OnlineDeployment)

@@ -102,11 +102,14 @@ class OnlineEndpoint(base.Entity):
 
     @pydantic.field_validator("traffic")
     @classmethod
-    def _traffic_sums_to_all_or_nothing(cls, traffic: dict[str, int]) -> dict[str, int]:
+    def _traffic_sums_to_all_or_nothing(
+        cls, traffic: dict[str, int], info: pydantic.ValidationInfo
+    ) -> dict[str, int]:
         _check_shares(traffic)
         total = sum(traffic.values())
         if total not in (0, 100):
-            raise ValueError(f"the percentages must sum to 0 or 100, not {total}")
+            of = f" of endpoint {info.data['name']}" if info.data.get("name") else ""
+            raise ValueError(f"the percentages{of} must sum to 0 or 100, not {total}")
         return traffic
 
     @pydantic.field_validator("mirror_traffic")

@@ -132,6 +132,27 @@ def test_what_is_wrong_in_a_file_is_told_with_its_place(zaffre, model, tmp_path,
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("churn@latest", "zaffre model show --name churn --label latest"),
+        ("azureml:churn:3", "zaffre model show --name churn --version 3"),
+    ],
+)
+def test_a_reference_in_place_of_a_name_is_told_apart(zaffre, given, said):
+    refused = zaffre("model", "show", "-n", given, code=2)
+    assert f"{given!r} is a reference" in refused.stderr
+    assert said in refused.stderr
+
+
+def test_a_curated_environment_is_shown_though_nobody_registered_it(zaffre):
+    name = "AzureML-sklearn-1.0-ubuntu20.04-py38-cpu"
+    shown = json.loads(zaffre.out("environment", "show", "-n", name, "-v", "12"))
+    assert (shown["name"], shown["version"]) == (name, "12")
+    assert any("scikit-learn" in line for line in shown["zaffre"]["requirements"])
+    assert "AzureML-nothing" in zaffre("environment", "show", "-n", "AzureML-nothing", code=4).stderr
+
+
 def test_data_assets(zaffre, tmp_path):
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     (tmp_path / "data.yml").write_text("name: rides\npath: rows.csv\ntype: uri_file\n")

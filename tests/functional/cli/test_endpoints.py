@@ -228,7 +228,11 @@ def _lineage(zaffre, revision):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["online-endpoint", "update", "-n", "kept", "--traffic", "blue=90"], 2, "90"),
+        (
+            ["online-endpoint", "update", "-n", "kept", "--traffic", "blue=90"],
+            2,
+            "of endpoint kept must sum to 0 or 100, not 90",
+        ),
         (["online-endpoint", "update", "-n", "kept", "--traffic", "blue=90 grene=10"], 2, "grene"),
         (["online-endpoint", "update", "-n", "kept", "--traffic", "blue=x"], 2, "whole number"),
         (["online-endpoint", "update", "-n", "kept", "--mirror-traffic", "blue=60"], 2, "50"),

@@ -116,3 +116,17 @@ def test_an_interrupt_ends_with_130_and_the_upload_can_go_on(zaffre, tmp_path):
     assert "Interrupted" in rest
     assert "Traceback" not in rest
     zaffre("model", "create", "-n", "cut", "-p", path)
+
+
+def test_a_table_fits_the_terminal_and_a_pipe_gets_all_of_it(zaffre, tmp_path):
+    (tmp_path / "m.bin").write_text("x")
+    words = "so many words " * 9
+    zaffre("model", "create", "-n", "wide", "-p", tmp_path / "m.bin", "--description", words)
+    terminal = Terminal({**zaffre.environment, "COLUMNS": "60"}, "model", "list", "-n", "wide", "-o", "table")
+    assert terminal.end() == 0
+    table = [line for line in terminal.seen.splitlines() if "left out:" not in line]
+    assert max(map(len, table)) <= 60
+    assert "Too wide for this terminal, left out:" in terminal.seen
+    piped = zaffre("model", "list", "-n", "wide", "-o", "table")
+    assert "File_count" in piped.stdout
+    assert "left out" not in piped.stderr

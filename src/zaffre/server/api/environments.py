@@ -1,6 +1,6 @@
 """Routes of environments."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import fastapi
 import pydantic
@@ -8,12 +8,27 @@ from fastapi import responses
 
 from zaffre.core import errors, names
 from zaffre.server.api import auth, context, versions
-from zaffre.server.environments import pruning
+from zaffre.server.environments import curated, pruning
 from zaffre.server.registry.environments import service
 
 _GRACE_S = 3600.0
 
-face = versions.Face(service.NOUN, service.register, service.document)
+
+def _curated(parts: context.Context, name: str, version: str) -> dict[str, Any] | None:
+    """What stands for a curated name. It means the same in every version."""
+    found = parts.online.room.curated.find(name) if curated.is_curated(name) else None
+    if found is None:
+        return None
+    extension = {"requirements": list(found.pip), "python": found.python}
+    return {
+        "name": name,
+        **({} if version.startswith("@") else {"version": version}),
+        "description": f"Curated: this is what Zaffre installs for {found.source or name}.",
+        "zaffre": {key: value for key, value in extension.items() if value},
+    }
+
+
+face = versions.Face(service.NOUN, service.register, service.document, unregistered=_curated)
 router = face.router()
 
 

@@ -81,6 +81,8 @@ class Face:
     register: Callable[..., tuple[nouns.Version, bool]]
     document: Callable[..., dict[str, Any]]
     reads_files: bool = False
+    # The body of what nobody registered and that can be referred to all the same, by name and version.
+    unregistered: Callable[[Parts, str, str], dict[str, Any] | None] = lambda *_: None
 
     def shelf(self, workspace: str) -> nouns.Shelf:
         """Where versions of a workspace are looked for."""
@@ -157,9 +159,15 @@ def _reading_routes(router: fastapi.APIRouter, face: Face) -> None:
 
     @router.get(place + "/{name}/versions/{version}")
     @transactions.reading
-    def show(uow: UoW, caller: Caller, _: Parts, workspace: str, name: str, version: str) -> Json:
+    def show(uow: UoW, caller: Caller, parts: Parts, workspace: str, name: str, version: str) -> Json:
         """One version, by its number, or by `@latest` or `@alias`."""
-        found, users = one(uow, caller, workspace, name, version)
+        try:
+            found, users = one(uow, caller, workspace, name, version)
+        except errors.NotFound:
+            stand_in = face.unregistered(parts, name, version)
+            if stand_in is None:
+                raise
+            return Json(stand_in)
         return face.answer(found, used_by=users)
 
     @router.get(place + "/{name}/versions/{version}/users")

@@ -1,6 +1,7 @@
 """One server's life: put together, listen, say where, work until told to stop, leave the replicas serving."""
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 def run(configured: settings.Settings, home: homes.Home) -> None:
     """Serve until SIGTERM or SIGINT. Raises before listening when anything that it needs is missing."""
     parts = compose.build(configured, home)
+    # What is there by now stays: collections need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     listener = _listen(configured, home)
     idle, empty = False, False
     try:

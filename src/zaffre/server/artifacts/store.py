@@ -5,7 +5,7 @@ A tree belongs to one workspace; its `id` is ours, its `digest` the world's. Row
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -133,6 +133,15 @@ def tree(uow: db.UnitOfWork, workspace: str, digest: str) -> sa.Row[Any] | None:
     return uow.connection.execute(query).first()
 
 
+class FileAt(NamedTuple):
+    """A file of a tree, with the tree's id."""
+
+    id: int
+    path: str
+    size: int
+    digest: str
+
+
 _FILES_AT = (
     sa.select(trees.c.id, tree_files.c.path, tree_files.c.size, tree_files.c.digest)
     .join(tree_files, tree_files.c.tree_id == trees.c.id)
@@ -147,13 +156,16 @@ _FILES_BELOW = _FILES_AT.where(
 )
 
 
-def lock_files(uow: db.UnitOfWork, workspace: str, digest: str, below: str) -> list[sa.Row[Any]]:
+_ALL_FILES, _SOME_FILES = db.Prepared(_FILES_AT), db.Prepared(_FILES_BELOW)
+
+
+def lock_files(uow: db.UnitOfWork, workspace: str, digest: str, below: str) -> list[FileAt]:
     """A tree's files, all or the one file or folder `below`, with the tree safe from collection until the end."""
     at = {"workspace": workspace, "tree": digest}
-    if not below:
-        return list(uow.ahead.execute(_FILES_AT, at))
-    bounds = {"below": below, "first": below + "/", "last": below + "0"}
-    return list(uow.ahead.execute(_FILES_BELOW, {**at, **bounds}))
+    if below:
+        bounds = {"below": below, "first": below + "/", "last": below + "0"}
+        return [FileAt(*row) for row in _SOME_FILES.run(uow.ahead, {**at, **bounds})]
+    return [FileAt(*row) for row in _ALL_FILES.run(uow.ahead, at)]
 
 
 def files(uow: db.UnitOfWork, tree_id: int) -> list[sa.Row[Any]]:

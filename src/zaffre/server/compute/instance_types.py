@@ -127,14 +127,14 @@ class InstanceTypes:
         self._by_key = {_key(kind.name): kind for kind in [*_builtin(), *(own or {}).values()]}
 
     def get(self, name: str) -> InstanceType:
-        """The size of that name. Raises NotFound, naming the nearest."""
+        """The size of that name. Raises Invalid, naming the nearest."""
         found = self._by_key.get(_key(name))
         if found:
             return found
         near = difflib.get_close_matches(_key(name), self._by_key, n=3, cutoff=0.5)
         names = ", ".join(self._by_key[key].name for key in near)
         hint = f"Near to it: {names}." if near else "For example Standard_DS3_v2."
-        raise errors.NotFound(
+        raise errors.Invalid(
             f"There is no instance type {name!r}.",
             hint=f"{hint} Own types stand in the file that the setting instance_types_file names.",
         )

@@ -23,7 +23,7 @@ def machine(gpus_setting: str = "none") -> Machine:
 
 
 def limits_of(types: instance_types.InstanceTypes, name: str) -> ports.Limits:
-    """The upper limits that the `instance_type` of a deployment sets. Raises NotFound."""
+    """The upper limits that the `instance_type` of a deployment sets. Raises Invalid."""
     kind = types.get(name)
     return ports.Limits(cpu_cores=kind.cpu_cores, memory_bytes=kind.memory_bytes)
 

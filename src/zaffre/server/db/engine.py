@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 _FULL = ("disk is full", "no space left", "disk quota")
 """What SQLite and PostgreSQL say then."""
+_LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
+"""What drivers raise by themselves, where statements go to them directly."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,16 +123,16 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 yield connection
-        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, *_LOST) as error:
             raise self._unavailable(error) from error
-        except sa.exc.DataError as error:
+        except (sa.exc.DataError, psycopg.DataError) as error:
             raise errors.Invalid(
                 "A value does not fit where it would be stored.",
                 hint="Look for a text or number that is too long.",
             ) from error
 
-    def _unavailable(self, error: sa.exc.DBAPIError) -> errors.Unavailable:
-        said = str(error.orig).lower()
+    def _unavailable(self, error: Exception) -> errors.Unavailable:
+        said = str(getattr(error, "orig", error)).lower()
         if any(sign in said for sign in _FULL):
             return errors.Unavailable(
                 "The database's disk is full; nothing of this was kept.",

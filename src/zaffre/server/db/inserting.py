@@ -1,15 +1,14 @@
 """One INSERT for many rows, in the way that costs each database least. Stores make them; `UnitOfWork.later` uses them."""
 
 import datetime as dt
-import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
 from zaffre.core import clock
+from zaffre.server.db import prepared
 
 
 class Insert:
@@ -18,27 +17,38 @@ class Insert:
     def __init__(self, table: sa.Table, *, known_stay: bool = False) -> None:
         self._table = table
         self._ending = " ON CONFLICT DO NOTHING" if known_stay else ""
-        plain = sqlite.insert(table)
-        self._row_by_row = plain.on_conflict_do_nothing() if known_stay else plain
-        self._at_once = functools.lru_cache(self._in_one_statement)
+        self._documents = {column.name for column in table.c if isinstance(column.type, sa.JSON)}
+        self._texts: dict[tuple[str, ...], str] = {}
 
     def run(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write these rows, which all have the same columns."""
         if not rows:
             return
-        if connection.dialect.name == "sqlite":
-            connection.execute(self._row_by_row, rows)
+        columns = (connection.dialect.name, *rows[0])
+        text = self._texts.get(columns) or self._write(columns)
+        if columns[0] == "sqlite":
+            values = [[self._value(row, column) for column in columns[1:]] for row in rows]
+            prepared.driver(connection).executemany(text, values)
         else:
-            # One parameter holds all rows, so that the statement is always the same and is prepared once.
-            text = json.dumps(rows, default=_plain, separators=(",", ":"))
-            connection.execute(self._at_once(tuple(rows[0])), {"rows": text})
+            given = json.dumps(rows, default=_plain, separators=(",", ":"))
+            prepared.driver(connection).execute(text, [given])
 
-    def _in_one_statement(self, columns: tuple[str, ...]) -> sa.TextClause:
-        named = ", ".join(f'"{column}"' for column in columns)
-        name = self._table.name
-        source = f"json_populate_recordset(NULL::{name}, CAST(:rows AS json))"
-        # Names are those of our own tables.
-        return sa.text(f"INSERT INTO {name} ({named}) SELECT {named} FROM {source}{self._ending}")  # noqa: S608
+    def _write(self, columns: tuple[str, ...]) -> str:
+        """The statement. Names are those of our own tables."""
+        name, named = self._table.name, ", ".join(f'"{column}"' for column in columns[1:])
+        if columns[0] == "sqlite":
+            source = f"VALUES ({', '.join('?' * (len(columns) - 1))})"
+        else:
+            # One value holds all rows, so that the statement is always the same and is prepared once.
+            source = f"SELECT {named} FROM json_populate_recordset(NULL::{name}, %s::json)"  # noqa: S608
+        self._texts[columns] = text = f"INSERT INTO {name} ({named}) {source}{self._ending}"
+        return text
+
+    def _value(self, row: Mapping[str, Any], column: str) -> Any:
+        value = row[column]
+        if column in self._documents:
+            return None if value is None else json.dumps(value)
+        return clock.isoformat(value) if isinstance(value, dt.datetime) else value
 
 
 def _plain(value: object) -> str:

@@ -7,10 +7,10 @@ from zaffre.core import clock
 from zaffre.server import audit, db, events, lineage
 from zaffre.server.workers import loop
 
-BATCH = 200
+BATCH = 500
 RESTING = 2.0
 """How long the relay rests after each batch, in times of what the batch took."""
-SHORTEST_S = 0.02
+SHORTEST_S = 0.05
 """How long it rests at least, so that a burst is told in few batches."""
 LATEST_S = 5.0
 """How long an event of another server, whose commit rings no bell here, may wait."""

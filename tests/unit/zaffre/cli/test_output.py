@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaffre.cli import output
+from zaffre.cli import output, tables
 from zaffre.core import errors
 
 ROWS = [
@@ -49,16 +49,16 @@ def test_a_wrong_query_is_explained():
 
 
 def test_a_table_shows_the_flat_top_level():
-    lines = output.table(ROWS).splitlines()
+    lines = tables.table(ROWS).splitlines()
     assert lines[0].split() == ["Name", "Version", "Ok", "Note"]
     assert set(lines[1]) == {"-", " "}
     assert lines[3].split() == ["b", "2", "False", "two", "lines"]
 
 
 def test_a_table_of_scalars_and_lists():
-    assert output.table("x") == "Result\n------\nx\n".replace("------", "-" * 6)
-    assert output.table([["a", 1]]).splitlines()[0].split() == ["Column1", "Column2"]
-    assert output.table([]) == ""
+    assert tables.table("x") == "Result\n------\nx\n".replace("------", "-" * 6)
+    assert tables.table([["a", 1]]).splitlines()[0].split() == ["Column1", "Column2"]
+    assert tables.table([]) == ""
 
 
 json_like = st.recursive(

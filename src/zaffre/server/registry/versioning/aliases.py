@@ -8,6 +8,7 @@ from zaffre.core import clock, errors, names
 from zaffre.server import db, events
 from zaffre.server.access import callers
 from zaffre.server.registry.versioning import nouns, service, store
+from zaffre.server.registry.versioning.pointers import store as pointers
 
 
 def move(
@@ -27,7 +28,7 @@ def move(
     # The alias must not end up on a version that goes at the same moment.
     if not store.lock_version(uow, row.id, for_use=True):
         raise errors.NotFound(f"There is no {shelf.word} {name}:{row.version} any more.")
-    before = store.alias(uow, asset.id, alias)
+    before = pointers.alias(uow, asset.id, alias)
     if before is None or before.version_id != row.id:
         _moved(uow, caller, shelf, name, asset.id, alias=alias, before=before, after=row)
     return {"alias": alias, "version": row.version}
@@ -37,7 +38,7 @@ def remove(uow: db.UnitOfWork, caller: callers.Caller, shelf: nouns.Shelf, name:
     """End an alias; its history stays. Raises NotFound."""
     callers.require(caller, f"{shelf.kind}/write", shelf.resource(name))
     asset = _locked(uow, shelf, name)
-    before = store.alias(uow, asset.id, alias)
+    before = pointers.alias(uow, asset.id, alias)
     if before is None:
         raise errors.NotFound(f"{shelf.word.capitalize()} {name} has no alias {alias!r}.")
     _moved(uow, caller, shelf, name, asset.id, alias=alias, before=before, after=None)
@@ -50,7 +51,9 @@ def list_all(
     callers.require(caller, f"{shelf.kind}/read", shelf.resource(name))
     asset = _found(store.asset(uow, shelf.workspace, shelf.kind, name), shelf, name)
     latest = [{"alias": names.LATEST, "version": asset.latest_version}] if asset.latest_version else []
-    return latest + [{"alias": row.alias, "version": row.version} for row in store.all_aliases(uow, asset.id)]
+    return latest + [
+        {"alias": row.alias, "version": row.version} for row in pointers.all_aliases(uow, asset.id)
+    ]
 
 
 def history(
@@ -67,7 +70,7 @@ def history(
             "actor": row.actor,
             "reason": row.reason,
         }
-        for row in store.alias_history(uow, asset.id, alias)
+        for row in pointers.alias_history(uow, asset.id, alias)
     ]
 
 
@@ -98,7 +101,7 @@ def _moved(
     previous, version = before and before.version, after and after.version
     record = {"asset_id": asset_id, "alias": alias, "version": version, "previous": previous}
     stamps = {"time": clock.now(), "actor": caller.name, "reason": caller.reason}
-    store.move_alias(uow, {**record, **stamps}, version_id=after and after.id)
+    pointers.move_alias(uow, {**record, **stamps}, version_id=after and after.id)
     event = catalogue.AliasMoved(kind=shelf.kind, name=name, alias=alias, version=version, previous=previous)
     events.append(uow, caller, event, workspace=shelf.workspace, subject=shelf.subject(name))
 

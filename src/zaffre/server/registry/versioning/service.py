@@ -15,6 +15,7 @@ from zaffre.server import db, events
 from zaffre.server.access import callers, workspaces
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.registry.versioning import nouns, searching, store, uses
+from zaffre.server.registry.versioning.pointers import store as pointers
 
 MAX_LIMIT = 1000
 
@@ -48,7 +49,7 @@ def get(
     """One version, by its number or text, or by `@latest` or `@alias`. Raises NotFound."""
     callers.require(caller, f"{shelf.kind}/read", shelf.resource(name))
     row = find(uow, shelf, name, version)
-    return shape(row, store.labels(uow, [row.id]).get(row.id, []))
+    return shape(row, pointers.labels(uow, [row.id]).get(row.id, []))
 
 
 def search(
@@ -62,7 +63,7 @@ def search(
     if not rows:
         workspaces.exists(uow, shelf.workspace)
     page = rows[: query.limit]
-    labels = store.labels(uow, [row.id for row in page])
+    labels = pointers.labels(uow, [row.id for row in page])
     found = [shape(row, labels.get(row.id, [])) for row in page if _belongs(row, shelf, query.tags)]
     return found, str(page[-1].id) if len(rows) > query.limit else None
 
@@ -96,8 +97,9 @@ def find(uow: db.UnitOfWork, shelf: nouns.Shelf, name: str, version: str) -> Any
     """The row of a version, by number or `@label`, for the rooms of the registry. Raises NotFound with what there is."""
     if version.startswith("@"):
         label = names.check_label(version[1:])
-        alias = None if label.lower() == names.LATEST else label
-        row = store.version_by_label(uow, shelf.workspace, shelf.kind, name, alias)
+        at = (shelf.workspace, shelf.kind, name)
+        latest = label.lower() == names.LATEST
+        row = store.latest_version(uow, *at) if latest else pointers.version_at(uow, *at, label)
     else:
         row = store.version_by_name(uow, shelf.workspace, shelf.kind, name, version)
     if row is None:
@@ -158,7 +160,7 @@ def _known(uow: db.UnitOfWork, shelf: nouns.Shelf, draft: nouns.Draft) -> nouns.
             f"{words(shelf, draft.name, number)} exists with other content, and a version never changes.",
             hint="Register a new version: leave the version out, or give another.",
         )
-    return shape(row, store.labels(uow, [row.id]).get(row.id, []))
+    return shape(row, pointers.labels(uow, [row.id]).get(row.id, []))
 
 
 def _row(
@@ -219,7 +221,7 @@ def _tell_registered(
 def _delete_version(uow: db.UnitOfWork, caller: callers.Caller, shelf: nouns.Shelf, row: Any) -> None:
     subject = shelf.subject(row.name, row.version)
     store.drop_terms(uow, row.id, terms(shelf, row.tags))
-    store.drop_aliases(uow, row, time=clock.now(), actor=caller.name, reason=caller.reason)
+    pointers.drop_aliases(uow, row, time=clock.now(), actor=caller.name, reason=caller.reason)
     store.delete_version(uow, row)
     artifacts.release(uow, shelf.workspace, subject)
     event = shelf.noun.deleted(name=row.name, version=row.version)

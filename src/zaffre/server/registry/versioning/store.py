@@ -1,4 +1,4 @@
-"""Tables of versioning and their single-row work; `searching` asks them for many.
+"""Tables of versioning and their single-row work; `searching` asks them for many, `pointers` knows what points at them.
 
 A version's `id` is the microsecond of its making with ten random bits below, so that ids sort by time everywhere and
 no sequence has to be asked. An asset's row is the lock and the counter of its name: whoever registers holds it.
@@ -7,8 +7,8 @@ no sequence has to be asked. An asset's row is the lock and the counter of its n
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,13 +16,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from zaffre.core import clock
 from zaffre.server import db
 
-_Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _Name = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
 
 assets = sa.Table(
     "assets",
     db.metadata,
-    sa.Column("id", _Id, primary_key=True, autoincrement=True),
+    sa.Column("id", ID, primary_key=True, autoincrement=True),
     sa.Column("workspace", sa.String(64), nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("name", _Name, nullable=False),
@@ -74,36 +74,6 @@ graves = sa.Table(
     sa.Column("asset_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("version", sa.String(255), primary_key=True),
 )
-aliases = sa.Table(
-    "asset_aliases",
-    db.metadata,
-    sa.Column("asset_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("alias", sa.String(255), primary_key=True),
-    sa.Column("version_id", sa.BigInteger, nullable=False, index=True),
-    sa.Column("version", sa.String(255), nullable=False),
-)
-alias_moves = sa.Table(
-    "asset_alias_moves",
-    db.metadata,
-    sa.Column("id", _Id, primary_key=True, autoincrement=True),
-    sa.Column("asset_id", sa.BigInteger, nullable=False),
-    sa.Column("alias", sa.String(255), nullable=False),
-    sa.Column("version", sa.String(255)),
-    sa.Column("previous", sa.String(255)),
-    sa.Column("time", db.Moment, nullable=False),
-    sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Index("ix_asset_alias_moves_alias", "asset_id", "alias", "id"),
-)
-uses = sa.Table(
-    "asset_uses",
-    db.metadata,
-    sa.Column("version_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("user", sa.String(255), primary_key=True),
-    sa.Column("workspace", sa.String(64), nullable=False),
-    sa.Index("ix_asset_uses_user", "workspace", "user"),
-)
-
 READ: sa.Select[Any] = sa.select(
     *(column for column in versions.c if column.name != "lock"),
     assets.c.name,
@@ -165,10 +135,9 @@ def _counting(insert: Any, *, given: bool) -> Any:
     return changed.returning(assets.c.id, assets.c.counter, assets.c.newest_id)
 
 
-_COUNT_UP = _on_both(lambda insert: _counting(insert, given=False))
-_TAKE_GIVEN = _on_both(lambda insert: _counting(insert, given=True))
+_COUNT_UP = db.Prepared(lambda dialect: _counting(_INSERTS[dialect], given=False))
+_TAKE_GIVEN = db.Prepared(lambda dialect: _counting(_INSERTS[dialect], given=True))
 _ENSURE = _on_both(lambda insert: insert(assets).on_conflict_do_nothing())
-_USE = _on_both(lambda insert: insert(uses).on_conflict_do_nothing())
 _INSERT_VERSION = db.Insert(versions)
 _INSERT_TAGS = db.Insert(tags)
 
@@ -186,10 +155,18 @@ def ensure_asset(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> No
     uow.connection.execute(_for(uow, _ENSURE), row)
 
 
-def count_up(uow: db.UnitOfWork, workspace: str, kind: str, name: str, *, version: str | None) -> sa.Row[Any]:
+class Entered(NamedTuple):
+    """An asset's row, its counter, and the id of the version that was entered."""
+
+    id: int
+    counter: int
+    newest_id: int
+
+
+def count_up(uow: db.UnitOfWork, workspace: str, kind: str, name: str, *, version: str | None) -> Entered:
     """Lock the name's row (made when new) and enter a version as its newest: the next number, or the one given.
 
-    A given whole number moves the counter, so that the number after it is free. Returns id, counter, newest_id.
+    A given whole number moves the counter, so that the number after it is free.
     """
     fresh = new_id(clock.now())
     row = {
@@ -197,8 +174,8 @@ def count_up(uow: db.UnitOfWork, workspace: str, kind: str, name: str, *, versio
         "counter": 1 if version is None else number_of(version),
         "latest_id": fresh, "latest_version": version or "1",
     }  # fmt: skip
-    statement = _for(uow, _COUNT_UP if version is None else _TAKE_GIVEN)
-    return uow.ahead.execute(statement, row).one()
+    statement = _COUNT_UP if version is None else _TAKE_GIVEN
+    return Entered(*statement.run(uow.ahead, row)[0])
 
 
 def number_of(version: str | None) -> int:
@@ -258,16 +235,13 @@ def version(uow: db.UnitOfWork, asset_id: int, text: str) -> sa.Row[Any] | None:
     return uow.connection.execute(query).first()
 
 
-_OF_NAME = READ.where(
+OF_NAME: sa.Select[Any] = READ.where(
     (assets.c.workspace == sa.bindparam("in_workspace"))
     & (assets.c.kind == sa.bindparam("of_kind"))
     & (assets.c.name == sa.bindparam("of_name"))
 )
-_BY_NUMBER = _OF_NAME.where(versions.c.version == sa.bindparam("number"))
-_LATEST = _OF_NAME.where(versions.c.id == assets.c.latest_id)
-_BY_ALIAS = _OF_NAME.join(
-    aliases, (aliases.c.asset_id == assets.c.id) & (aliases.c.alias == sa.bindparam("by_alias"))
-).where(versions.c.id == aliases.c.version_id)
+_BY_NUMBER = OF_NAME.where(versions.c.version == sa.bindparam("number"))
+_LATEST = OF_NAME.where(versions.c.id == assets.c.latest_id)
 
 
 def version_by_name(
@@ -277,14 +251,9 @@ def version_by_name(
     return uow.connection.execute(_BY_NUMBER, {**at, "number": text}).first()
 
 
-def version_by_label(
-    uow: db.UnitOfWork, workspace: str, kind: str, name: str, alias: str | None
-) -> sa.Row[Any] | None:
-    """The version that an alias points at; without an alias the latest."""
+def latest_version(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> sa.Row[Any] | None:
     at = {"in_workspace": workspace, "of_kind": kind, "of_name": name}
-    if alias is None:
-        return uow.connection.execute(_LATEST, at).first()
-    return uow.connection.execute(_BY_ALIAS, {**at, "by_alias": alias}).first()
+    return uow.connection.execute(_LATEST, at).first()
 
 
 def lock_version(uow: db.UnitOfWork, version_id: int, *, for_use: bool) -> bool:
@@ -324,85 +293,3 @@ def was_deleted(uow: db.UnitOfWork, asset_id: int, text: str) -> bool:
 def all_versions(uow: db.UnitOfWork, asset_id: int) -> list[sa.Row[Any]]:
     query = READ.where(versions.c.asset_id == asset_id).order_by(versions.c.id)
     return list(uow.connection.execute(query))
-
-
-_LABELS = (
-    sa.select(aliases.c.version_id, aliases.c.alias)
-    .where(aliases.c.version_id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(aliases.c.alias)
-)
-
-
-def labels(uow: db.UnitOfWork, version_ids: Sequence[int]) -> dict[int, list[str]]:
-    """The aliases of each of these versions."""
-    found: dict[int, list[str]] = {}
-    if version_ids:
-        for row in uow.connection.execute(_LABELS, {"ids": list(version_ids)}):
-            found.setdefault(row.version_id, []).append(row.alias)
-    return found
-
-
-def alias(uow: db.UnitOfWork, asset_id: int, name: str) -> sa.Row[Any] | None:
-    mine = (aliases.c.asset_id == asset_id) & (aliases.c.alias == name)
-    return uow.connection.execute(sa.select(aliases).where(mine)).first()
-
-
-def all_aliases(uow: db.UnitOfWork, asset_id: int) -> list[sa.Row[Any]]:
-    query = sa.select(aliases).where(aliases.c.asset_id == asset_id).order_by(aliases.c.alias)
-    return list(uow.connection.execute(query))
-
-
-def move_alias(uow: db.UnitOfWork, move: dict[str, Any], *, version_id: int | None) -> None:
-    """Point an alias at a version, or nowhere, and remember that it was so."""
-    mine = (aliases.c.asset_id == move["asset_id"]) & (aliases.c.alias == move["alias"])
-    uow.connection.execute(aliases.delete().where(mine))
-    if version_id is not None:
-        row = {key: move[key] for key in ("asset_id", "alias", "version")}
-        uow.connection.execute(aliases.insert().values(**row, version_id=version_id))
-    uow.connection.execute(alias_moves.insert().values(**move))
-
-
-def drop_aliases(uow: db.UnitOfWork, row: sa.Row[Any], **stamps: Any) -> None:
-    """End the aliases that point at a version which goes."""
-    pointing = sa.select(aliases.c.alias).where(aliases.c.version_id == row.id)
-    for name in list(uow.connection.execute(pointing).scalars()):
-        move = {"asset_id": row.asset_id, "alias": name, "version": None, "previous": row.version}
-        move_alias(uow, {**move, **stamps}, version_id=None)
-
-
-def alias_history(uow: db.UnitOfWork, asset_id: int, name: str) -> list[sa.Row[Any]]:
-    mine = (alias_moves.c.asset_id == asset_id) & (alias_moves.c.alias == name)
-    return list(uow.connection.execute(sa.select(alias_moves).where(mine).order_by(alias_moves.c.id.desc())))
-
-
-def add_use(uow: db.UnitOfWork, version_id: int, workspace: str, user: str) -> None:
-    row = {"version_id": version_id, "workspace": workspace, "user": user}
-    uow.connection.execute(_for(uow, _USE), row)
-
-
-def drop_uses(uow: db.UnitOfWork, workspace: str, user: str) -> None:
-    uow.connection.execute(uses.delete().where((uses.c.workspace == workspace) & (uses.c.user == user)))
-
-
-_USERS = (
-    sa.select(uses.c.version_id, uses.c.user)
-    .where(uses.c.version_id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(uses.c.version_id, uses.c.user)
-)
-
-
-def users(uow: db.UnitOfWork, version_ids: Sequence[int]) -> list[tuple[int, str]]:
-    """Who uses each of these versions."""
-    rows = uow.connection.execute(_USERS, {"ids": list(version_ids)})
-    return [(row.version_id, row.user) for row in rows]
-
-
-def uses_of(uow: db.UnitOfWork, workspace: str, user: str) -> list[str]:
-    query = (
-        sa.select(assets.c.kind, assets.c.name, versions.c.version)
-        .join(versions, versions.c.asset_id == assets.c.id)
-        .join(uses, uses.c.version_id == versions.c.id)
-        .where((uses.c.workspace == workspace) & (uses.c.user == user))
-        .order_by(assets.c.kind, assets.c.name, versions.c.version)
-    )
-    return [f"{row.kind}/{row.name}:{row.version}" for row in uow.connection.execute(query)]

@@ -9,6 +9,7 @@ from typing import Any
 from zaffre.core import errors
 from zaffre.server import db
 from zaffre.server.registry.versioning import nouns, store
+from zaffre.server.registry.versioning.pointers import store as pointers
 
 
 def add_uses(uow: db.UnitOfWork, workspace: str, user: str, assets: Sequence[str]) -> None:
@@ -18,30 +19,30 @@ def add_uses(uow: db.UnitOfWork, workspace: str, user: str, assets: Sequence[str
         row = store.version_by_name(uow, workspace, kind, name, version)
         if row is None or not store.lock_version(uow, row.id, for_use=True):
             raise errors.NotFound(f"There is no {asset} in workspace {workspace}.")
-        store.add_use(uow, row.id, workspace, user)
+        pointers.add_use(uow, row.id, workspace, user)
 
 
 def drop_uses(uow: db.UnitOfWork, workspace: str, user: str) -> None:
     """`user` uses nothing any more."""
-    store.drop_uses(uow, workspace, user)
+    pointers.drop_uses(uow, workspace, user)
 
 
 def users_of(uow: db.UnitOfWork, workspace: str, asset: str) -> list[str]:
     """Who uses a version: where is this model deployed?"""
     kind, name, version = _parts(asset)
     row = store.version_by_name(uow, workspace, kind, name, version)
-    return [] if row is None else [user for _, user in store.users(uow, [row.id])]
+    return [] if row is None else [user for _, user in pointers.users(uow, [row.id])]
 
 
 def uses_of(uow: db.UnitOfWork, workspace: str, user: str) -> list[str]:
     """The versions that `user` uses, as `models/churn:3`."""
-    return store.uses_of(uow, workspace, user)
+    return pointers.uses_of(uow, workspace, user)
 
 
 def users_by_version(uow: db.UnitOfWork, version_ids: Sequence[int]) -> dict[int, list[str]]:
     """Who uses each of these versions."""
     found: dict[int, list[str]] = {}
-    for version_id, user in store.users(uow, version_ids):
+    for version_id, user in pointers.users(uow, version_ids):
         found.setdefault(version_id, []).append(user)
     return found
 

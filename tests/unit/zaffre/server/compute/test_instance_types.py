@@ -41,10 +41,10 @@ def test_azures_sizes(name, cores, gib, gpus):
 
 
 def test_an_unknown_name_names_the_nearest():
-    with pytest.raises(errors.NotFound) as caught:
+    with pytest.raises(errors.Invalid) as caught:
         instance_types.load(None).get("Standard_DS3_v22")
     assert "Standard_DS3_v2" in caught.value.hint
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.Invalid):
         instance_types.load(None).get("")
 
 
@@ -52,8 +52,8 @@ TYPES = instance_types.load(None)
 
 
 @given(st.text())
-def test_any_text_is_a_name_or_not_found(name):
-    with contextlib.suppress(errors.NotFound):
+def test_any_text_is_a_name_or_invalid(name):
+    with contextlib.suppress(errors.Invalid):
         assert TYPES.get(name).cpu_cores > 0
 
 

@@ -1,0 +1,133 @@
+"""Tables of what points at versions. Used by the versioning core and by `aliases` and `uses`, which say who may."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from zaffre.server import db
+from zaffre.server.registry.versioning import store
+
+aliases = sa.Table(
+    "asset_aliases",
+    db.metadata,
+    sa.Column("asset_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("alias", sa.String(255), primary_key=True),
+    sa.Column("version_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("version", sa.String(255), nullable=False),
+)
+alias_moves = sa.Table(
+    "asset_alias_moves",
+    db.metadata,
+    sa.Column("id", store.ID, primary_key=True, autoincrement=True),
+    sa.Column("asset_id", sa.BigInteger, nullable=False),
+    sa.Column("alias", sa.String(255), nullable=False),
+    sa.Column("version", sa.String(255)),
+    sa.Column("previous", sa.String(255)),
+    sa.Column("time", db.Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("ix_asset_alias_moves_alias", "asset_id", "alias", "id"),
+)
+uses = sa.Table(
+    "asset_uses",
+    db.metadata,
+    sa.Column("version_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("workspace", sa.String(64), nullable=False),
+    sa.Index("ix_asset_uses_user", "workspace", "user"),
+)
+
+_BY_ALIAS = store.OF_NAME.join(
+    aliases, (aliases.c.asset_id == store.assets.c.id) & (aliases.c.alias == sa.bindparam("by_alias"))
+).where(store.versions.c.id == aliases.c.version_id)
+
+
+def version_at(uow: db.UnitOfWork, workspace: str, kind: str, name: str, alias: str) -> sa.Row[Any] | None:
+    """The version that an alias points at."""
+    at = {"in_workspace": workspace, "of_kind": kind, "of_name": name}
+    return uow.connection.execute(_BY_ALIAS, {**at, "by_alias": alias}).first()
+
+
+_LABELS = (
+    sa.select(aliases.c.version_id, aliases.c.alias)
+    .where(aliases.c.version_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(aliases.c.alias)
+)
+
+
+def labels(uow: db.UnitOfWork, version_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The aliases of each of these versions."""
+    found: dict[int, list[str]] = {}
+    if version_ids:
+        for row in uow.connection.execute(_LABELS, {"ids": list(version_ids)}):
+            found.setdefault(row.version_id, []).append(row.alias)
+    return found
+
+
+def alias(uow: db.UnitOfWork, asset_id: int, name: str) -> sa.Row[Any] | None:
+    mine = (aliases.c.asset_id == asset_id) & (aliases.c.alias == name)
+    return uow.connection.execute(sa.select(aliases).where(mine)).first()
+
+
+def all_aliases(uow: db.UnitOfWork, asset_id: int) -> list[sa.Row[Any]]:
+    query = sa.select(aliases).where(aliases.c.asset_id == asset_id).order_by(aliases.c.alias)
+    return list(uow.connection.execute(query))
+
+
+def move_alias(uow: db.UnitOfWork, move: dict[str, Any], *, version_id: int | None) -> None:
+    """Point an alias at a version, or nowhere, and remember that it was so."""
+    mine = (aliases.c.asset_id == move["asset_id"]) & (aliases.c.alias == move["alias"])
+    uow.connection.execute(aliases.delete().where(mine))
+    if version_id is not None:
+        row = {key: move[key] for key in ("asset_id", "alias", "version")}
+        uow.connection.execute(aliases.insert().values(**row, version_id=version_id))
+    uow.connection.execute(alias_moves.insert().values(**move))
+
+
+def drop_aliases(uow: db.UnitOfWork, row: sa.Row[Any], **stamps: Any) -> None:
+    """End the aliases that point at a version which goes."""
+    pointing = sa.select(aliases.c.alias).where(aliases.c.version_id == row.id)
+    for name in list(uow.connection.execute(pointing).scalars()):
+        move = {"asset_id": row.asset_id, "alias": name, "version": None, "previous": row.version}
+        move_alias(uow, {**move, **stamps}, version_id=None)
+
+
+def alias_history(uow: db.UnitOfWork, asset_id: int, name: str) -> list[sa.Row[Any]]:
+    mine = (alias_moves.c.asset_id == asset_id) & (alias_moves.c.alias == name)
+    return list(uow.connection.execute(sa.select(alias_moves).where(mine).order_by(alias_moves.c.id.desc())))
+
+
+_USE = db.Insert(uses, known_stay=True)
+
+
+def add_use(uow: db.UnitOfWork, version_id: int, workspace: str, user: str) -> None:
+    uow.later(_USE, {"version_id": version_id, "workspace": workspace, "user": user})
+
+
+def drop_uses(uow: db.UnitOfWork, workspace: str, user: str) -> None:
+    uow.connection.execute(uses.delete().where((uses.c.workspace == workspace) & (uses.c.user == user)))
+
+
+_USERS = (
+    sa.select(uses.c.version_id, uses.c.user)
+    .where(uses.c.version_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(uses.c.version_id, uses.c.user)
+)
+
+
+def users(uow: db.UnitOfWork, version_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Who uses each of these versions."""
+    rows = uow.connection.execute(_USERS, {"ids": list(version_ids)})
+    return [(row.version_id, row.user) for row in rows]
+
+
+def uses_of(uow: db.UnitOfWork, workspace: str, user: str) -> list[str]:
+    query = (
+        sa.select(store.assets.c.kind, store.assets.c.name, store.versions.c.version)
+        .join(store.versions, store.versions.c.asset_id == store.assets.c.id)
+        .join(uses, uses.c.version_id == store.versions.c.id)
+        .where((uses.c.workspace == workspace) & (uses.c.user == user))
+        .order_by(store.assets.c.kind, store.assets.c.name, store.versions.c.version)
+    )
+    return [f"{row.kind}/{row.name}:{row.version}" for row in uow.connection.execute(query)]
