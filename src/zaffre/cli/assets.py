@@ -68,10 +68,11 @@ def _reading(face: Face) -> None:
         entities.refuse_registry(given)
         wanted = {key: getattr(given, key) for key in face.found_by}
         wanted |= {key: _moment(given, key) for key in ("created_after", "created_before")}
+        tags = arguments.pairs(given.tag, option="--tag")  # before anybody looks for a server
         found = face.of(session).list(
             given.name,
             list_view_type=entities.view(given),
-            tags=arguments.pairs(given.tag, option="--tag"),
+            tags=tags,
             max_results=given.max_results,
             **{key: value for key, value in wanted.items() if value is not None},
         )

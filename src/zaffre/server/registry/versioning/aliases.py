@@ -7,8 +7,7 @@ from zaffre.contracts import events as catalogue
 from zaffre.core import clock, errors, names
 from zaffre.server import db, events
 from zaffre.server.access import callers
-from zaffre.server.registry.versioning import nouns, service, store
-from zaffre.server.registry.versioning.pointers import store as pointers
+from zaffre.server.registry.versioning import nouns, pointers, service, store
 
 
 def move(

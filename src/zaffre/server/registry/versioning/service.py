@@ -14,8 +14,7 @@ from zaffre.core import clock, errors, names
 from zaffre.server import db, events
 from zaffre.server.access import callers, workspaces
 from zaffre.server.artifacts import service as artifacts
-from zaffre.server.registry.versioning import nouns, searching, store, uses
-from zaffre.server.registry.versioning.pointers import store as pointers
+from zaffre.server.registry.versioning import nouns, pointers, searching, store, uses
 
 MAX_LIMIT = 1000
 

@@ -74,6 +74,36 @@ graves = sa.Table(
     sa.Column("asset_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("version", sa.String(255), primary_key=True),
 )
+aliases = sa.Table(
+    "asset_aliases",
+    db.metadata,
+    sa.Column("asset_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("alias", sa.String(255), primary_key=True),
+    sa.Column("version_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("version", sa.String(255), nullable=False),
+)
+alias_moves = sa.Table(
+    "asset_alias_moves",
+    db.metadata,
+    sa.Column("id", ID, primary_key=True, autoincrement=True),
+    sa.Column("asset_id", sa.BigInteger, nullable=False),
+    sa.Column("alias", sa.String(255), nullable=False),
+    sa.Column("version", sa.String(255)),
+    sa.Column("previous", sa.String(255)),
+    sa.Column("time", db.Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("ix_asset_alias_moves_alias", "asset_id", "alias", "id"),
+)
+uses = sa.Table(
+    "asset_uses",
+    db.metadata,
+    sa.Column("version_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("workspace", sa.String(64), nullable=False),
+    sa.Index("ix_asset_uses_user", "workspace", "user"),
+)
+
 READ: sa.Select[Any] = sa.select(
     *(column for column in versions.c if column.name != "lock"),
     assets.c.name,

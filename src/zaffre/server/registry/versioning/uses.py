@@ -8,8 +8,7 @@ from typing import Any
 
 from zaffre.core import errors
 from zaffre.server import db
-from zaffre.server.registry.versioning import nouns, store
-from zaffre.server.registry.versioning.pointers import store as pointers
+from zaffre.server.registry.versioning import nouns, pointers, store
 
 
 def add_uses(uow: db.UnitOfWork, workspace: str, user: str, assets: Sequence[str]) -> None:

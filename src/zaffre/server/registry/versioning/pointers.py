@@ -1,4 +1,5 @@
-"""Tables of what points at versions. Used by the versioning core and by `aliases` and `uses`, which say who may."""
+"""What points at versions: aliases, which people move, and uses, which keep a version from being deleted. Their rows;
+`aliases` and `uses` say who may."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,36 +8,7 @@ import sqlalchemy as sa
 
 from zaffre.server import db
 from zaffre.server.registry.versioning import store
-
-aliases = sa.Table(
-    "asset_aliases",
-    db.metadata,
-    sa.Column("asset_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("alias", sa.String(255), primary_key=True),
-    sa.Column("version_id", sa.BigInteger, nullable=False, index=True),
-    sa.Column("version", sa.String(255), nullable=False),
-)
-alias_moves = sa.Table(
-    "asset_alias_moves",
-    db.metadata,
-    sa.Column("id", store.ID, primary_key=True, autoincrement=True),
-    sa.Column("asset_id", sa.BigInteger, nullable=False),
-    sa.Column("alias", sa.String(255), nullable=False),
-    sa.Column("version", sa.String(255)),
-    sa.Column("previous", sa.String(255)),
-    sa.Column("time", db.Moment, nullable=False),
-    sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Index("ix_asset_alias_moves_alias", "asset_id", "alias", "id"),
-)
-uses = sa.Table(
-    "asset_uses",
-    db.metadata,
-    sa.Column("version_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("user", sa.String(255), primary_key=True),
-    sa.Column("workspace", sa.String(64), nullable=False),
-    sa.Index("ix_asset_uses_user", "workspace", "user"),
-)
+from zaffre.server.registry.versioning.store import alias_moves, aliases, uses
 
 _BY_ALIAS = store.OF_NAME.join(
     aliases, (aliases.c.asset_id == store.assets.c.id) & (aliases.c.alias == sa.bindparam("by_alias"))
