@@ -1,7 +1,8 @@
 """Tables by the rules of az: columns of the top level, a line of dashes below their names. Pure; called by `output`."""
 
+import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -59,34 +60,41 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def fitted(body: Any, width: int) -> tuple[Any, list[str]]:
-    """The rows so that no line is wider than a terminal: texts are shortened, and then columns left out from the
-    right. Returns them and the columns that were left out. A query names its own columns and keeps them."""
+    """The rows so that no line is wider than a terminal: moments to the second, long sentences shortened, then columns
+    left out, those that are missed least first. Returns the rows and what was left out. A query keeps its columns."""
     rows = _rows(body)
     items = body if isinstance(body, list) else [body]
     if any(isinstance(item, OrderedDict) or not isinstance(item, dict) for item in items):
         return body, []
     names = list(dict.fromkeys(name for row in rows for name in row))
-    widest = max(_NARROW, width // 3)
-    short = [{name: _shortened(row.get(name), widest) for name in names} for row in rows]
-    widths = {name: max(len(name), *(len(row[name]) for row in short)) for name in names} if rows else {}
-    kept: list[str] = []
-    used = 0
-    for name in names:
-        used += widths.get(name, 0) + 2
-        if kept and used - 2 > width:
+    short = [{name: _shortened(row.get(name), max(_NARROW, width // 3)) for name in names} for row in rows]
+    widths = {name: max(len(name), *(len(row[name]) for row in short)) for name in names}
+    left_out: list[str] = []
+    for name in [*(name for name in _LEAST_MISSED if name in names), *reversed(names)]:
+        if _width(widths) <= width or len(widths) == 1:
             break
-        kept.append(name)
+        if name in widths:
+            del widths[name]
+            left_out.append(name)
     # Ordered, so that nothing else is left out of it.
-    shown = [OrderedDict((name, row[name]) for name in kept) for row in short]
-    return shown, names[len(kept) :]
+    return [OrderedDict((name, row[name]) for name in widths) for row in short], left_out
 
 
 _NARROW = 20
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d+Z")
+_LEAST_MISSED = (
+    "file_count", "size", "archived", "auth_mode", "reason", "description", "created_at", "workspace", "scoring_uri",
+)  # fmt: skip
+
+
+def _width(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + 2 * (len(widths) - 1)
 
 
 def _shortened(value: Any, width: int) -> str:
-    text = _table_cell(value)
-    return f"{text[: width - 1]}…" if len(text) > width else text
+    """A sentence in few words; names and addresses stay whole, because people copy them."""
+    text = _MOMENT.sub(r"\1 \2", _table_cell(value))
+    return f"{text[: width - 1]}…" if len(text) > width and " " in text else text
 
 
 def _rows(body: Any) -> list[dict[str, Any]]:
