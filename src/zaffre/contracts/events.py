@@ -193,7 +193,7 @@ class TrafficChanged(Event):
     previous: dict[str, int] = {}
 
 
-class SecretSet(Event):
+class SecretStored(Event):
     """A secret has a value, or a new one; never the value."""
 
     name: str

@@ -144,7 +144,7 @@ def test_no_secret_is_found_anywhere(site):
         )
     ]  # fmt: skip
     assert "${{secret.db}}" in shown[2]
-    assert "SecretSet" in shown[5]
+    assert "SecretStored" in shown[5]
     for text in canaries:
         assert all(text not in answer for answer in shown), text
     site.server.stop()

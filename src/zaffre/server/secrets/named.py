@@ -46,7 +46,7 @@ def put(
         store.insert_secret(uow, {"workspace": workspace, "name": name, **made})
     else:
         store.update_secret(uow, workspace, name, {**values, "revision": revision})
-    event = catalogue.SecretSet(name=name, revision=revision)
+    event = catalogue.SecretStored(name=name, revision=revision)
     events.append(uow, caller, event, workspace=workspace, subject=f"secrets/{name}")
     return _shape(uow, _found(uow, workspace, name))
 

@@ -58,7 +58,7 @@ def test_neither_tables_nor_events_hold_the_value(database, put):
         dump = "\n".join(uow.connection.connection.driver_connection.iterdump())
         kinds = [row.type for row in uow.connection.execute(event_store.events.select())]
     assert VALUE not in dump
-    assert "SecretSet" in kinds
+    assert "SecretStored" in kinds
 
 
 @pytest.mark.parametrize(

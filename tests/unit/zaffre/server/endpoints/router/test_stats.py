@@ -62,7 +62,10 @@ def histogram(each):
     return stats.Histogram((1.0, 10.0, 100.0, 1000.0), tuple(cumulative))
 
 
-@given(counts, st.floats(0, 1), st.floats(0, 1))
+shares = st.integers(0, 1000).map(lambda whole: whole / 1000)
+
+
+@given(counts, shares, shares)
 def test_quantiles_lie_in_their_bucket_and_rise(each, one, two):
     found = histogram(each)
     low, high = (found.quantile(share) for share in sorted((one, two)))
