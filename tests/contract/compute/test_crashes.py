@@ -178,7 +178,7 @@ def test_a_shim_that_fails_says_why(make_runner, place):
     (spec,) = (place / "services").glob("*/spec.json")
     records.write_json(str(spec), {**records.read_json(str(spec)), "restart": {"no-such-rule": 1}})
     with pytest.raises(errors.Unavailable, match="no-such-rule"):
-        runner._launch(spec.parent)
+        runner._launch(spec.parent, {})
     assert not runner.status("sleeper").alive
 
 
@@ -187,7 +187,7 @@ def test_two_shims_of_one_folder_never_live(make_runner, place):
     runner.start(sleeper())
     (spec,) = (place / "services").glob("*/spec.json")
     before = records.lock_holder(str(spec.parent))
-    runner._launch(spec.parent)
+    runner._launch(spec.parent, {})
     assert records.lock_holder(str(spec.parent)) == before
 
 
