@@ -228,7 +228,6 @@ _SCORING_ERRORS: dict[int, type[errors.ZaffreError]] = {
     403: errors.Denied,
     404: errors.NotFound,
     413: errors.TooLarge,
-    424: errors.Invalid,
     429: errors.TooMany,
     502: errors.Unavailable,
     503: errors.Unavailable,
