@@ -57,7 +57,8 @@ class Watch(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        pause = self._timeout_s
+        # A late first look would read as a process that stood still.
+        pause = min(self._timeout_s, self._plane.patience.look_s())
         while True:
             pause = min(pause, DRAIN_LOOK_S if self._drain_until else LONGEST_SLEEP_S)
             faulthandler.dump_traceback_later(
