@@ -33,15 +33,6 @@ def apply(
     return changed
 
 
-def assignments(expressions: Sequence[str]) -> list[dict[str, Any]]:
-    """`a.b=c` words of a create verb, as overrides for the loader of files. Raises Invalid."""
-    overrides = []
-    for expression in expressions:
-        path, value = split(expression)
-        overrides.append({path: _value(value, force_string=False)})
-    return overrides
-
-
 def split(expression: str) -> tuple[str, str]:
     """Path and value of `path=value`. Raises Invalid."""
     match = re.match(r'((?:"[^"]*"|\[[^\]]*\]|[^="\[\]])+)=', expression)

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import zaffre_runtime
-from zaffre.contracts import manifests
+from zaffre.contracts import manifests, workspace
 from zaffre.server import access, db, secrets
 from zaffre.server.access import store as _access_tables  # noqa: F401  # declares tables
+from zaffre.server.access import workspaces
+from zaffre.server.app import tables
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.artifacts import uploads
 from zaffre.server.artifacts.backends import local as local_blobs
@@ -32,6 +34,7 @@ from zaffre.server.environments import builds, curated, resolving
 from zaffre.server.profiling import work as profiles
 from zaffre.server.workers import endpoints as worker
 from zaffre.server.workers import loop
+from zaffre.testing import postgres
 
 CALLER = access.Caller(name="tester", grants=(access.Grant("admin"),))
 
@@ -100,6 +103,17 @@ class House:
         self.close()
         for service_id in self.runner.list():
             self.runner.kill(service_id)
+
+
+def open_new(home: Path, **options: Any) -> House:
+    """A house over a new database with the workspace `default`; `options` as for `build`."""
+    url = f"sqlite:///{home}/zaffre.db"
+    database = db.Database(url)
+    with database.write() as uow:
+        tables.metadata().create_all(uow.connection)
+        workspaces.create(uow, CALLER, workspace.Workspace(name="default"))
+    database.close()
+    return build(home, url, port=postgres.free_port(), **options)
 
 
 def build(

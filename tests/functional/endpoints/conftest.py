@@ -1,7 +1,6 @@
 """A house whose replicas are real processes, and a few scripts for them to run."""
 
 import shutil
-import socket
 import tempfile
 import time
 from pathlib import Path
@@ -9,11 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-import zaffre.server.access.workspaces as workspaces
-from zaffre.contracts import environment, online_deployment, online_endpoint, workspace
+from zaffre.contracts import environment, online_deployment, online_endpoint
 from zaffre.contracts import model as model_contract
-from zaffre.server import db, operations
-from zaffre.server.app import tables
+from zaffre.server import operations
 from zaffre.server.compute import gpus
 from zaffre.server.compute import service as compute
 from zaffre.server.endpoints.online import deployments, keys, logs, service
@@ -34,12 +31,6 @@ def run(raw_data):
 """
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.fixture
 def home():
     folder = Path(tempfile.mkdtemp(prefix="zaffre-test-"))
@@ -48,13 +39,7 @@ def home():
 
 
 def open_house(home, **options):
-    url = f"sqlite:///{home}/zaffre.db"
-    database = db.Database(url)
-    with database.write() as uow:
-        tables.metadata().create_all(uow.connection)
-        workspaces.create(uow, online.CALLER, workspace.Workspace(name="default"))
-    database.close()
-    built = online.build(home, url, port=free_port(), **options)
+    built = online.open_new(home, **options)
     built.loop.start()
     return built
 

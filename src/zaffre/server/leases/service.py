@@ -11,8 +11,3 @@ def take(uow: db.UnitOfWork, name: str, holder: str, *, lifetime_s: float = 15.0
     """Take or renew the lease `name`; false while somebody else holds it. It ends by itself after `lifetime_s`."""
     now = clock.now()
     return store.take(uow, name, holder, now=now, until=now + dt.timedelta(seconds=lifetime_s))
-
-
-def give_back(uow: db.UnitOfWork, name: str, holder: str) -> None:
-    """End the lease now, if `holder` has it."""
-    store.drop(uow, name, holder)

@@ -31,7 +31,3 @@ def take(uow: db.UnitOfWork, name: str, holder: str, *, now: dt.datetime, until:
     except sa.exc.IntegrityError:
         return False
     return True
-
-
-def drop(uow: db.UnitOfWork, name: str, holder: str) -> None:
-    uow.connection.execute(leases.delete().where((leases.c.name == name) & (leases.c.holder == holder)))

@@ -150,10 +150,6 @@ class Envoy:
         """How many requests the token filter turned away since Envoy started."""
         return self._counter(f"http.{files.STAT_PREFIX}.jwt_authn.denied")
 
-    def active_requests(self, cluster: str) -> int:
-        """How many requests are under way to a cluster; 0 when there is none of that name."""
-        return self._counter(f"cluster.{cluster}.upstream_rq_active")
-
     def _spec(self, identity: str) -> ports.ServiceSpec:
         paths = self._runner.paths(identity)
         place = dataclasses.replace(self._place, admin_socket=str(paths.socket))
