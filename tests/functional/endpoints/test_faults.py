@@ -5,7 +5,9 @@ import random
 import signal
 
 import httpx
+import pytest
 
+from zaffre.core import errors
 from zaffre.testing import load, online
 
 
@@ -51,6 +53,50 @@ def test_an_init_that_hangs_fails_after_the_start_timeout(hasty_desk):
     done = hasty_desk.deploy(hasty_desk.deployment(init="time.sleep(3600)"))
     assert done["state"] == "Failed"
     assert hasty_desk.show().service_state == "Failed"
+
+
+@pytest.fixture
+def refusing(house, monkeypatch):
+    """Lets the machine refuse every start until it is asked to stop that; returns the ids that it refused."""
+    refused, start = [], house.runner.start
+
+    def refuse(spec):
+        if spec.id == "router":
+            return start(spec)
+        refused.append(spec.id)
+        raise errors.Invalid("The size Huge is no longer known.", hint="Correct the table of sizes.")
+
+    monkeypatch.setattr(house.runner, "start", refuse)
+    yield refused
+    monkeypatch.setattr(house.runner, "start", start)
+
+
+WHY = "cannot be started: The size Huge is no longer known. Correct the table of sizes."
+
+
+def test_a_start_that_its_settings_rule_out_fails_and_says_why(desk, refusing):
+    """Trying the same again would never help."""
+    desk.endpoint()
+    done = desk.deploy(desk.deployment())
+    assert done["state"] == "Failed"
+    assert WHY in done["error"]["detail"]
+    shown = desk.show()
+    assert (shown.provisioning_state, shown.service_state) == ("Failed", "Failed")
+    assert shown.status.reason == f"Instance 0 {WHY}"
+    assert len(refusing) == 1
+
+
+def test_a_revision_whose_start_is_refused_leaves_the_old_one_serving(desk, request):
+    desk.endpoint()
+    assert desk.deploy(desk.deployment(), all_traffic=True)["state"] == "Succeeded"
+    before = desk.show().status.revision
+    refused = request.getfixturevalue("refusing")
+    assert desk.deploy(desk.deployment(word="never"))["state"] == "Failed"
+    shown = desk.show()
+    assert (shown.provisioning_state, shown.service_state) == ("Failed", "Healthy")
+    assert WHY in shown.status.reason
+    assert len(refused) == 1
+    assert desk.call().headers["x-zaffre-revision"] == before
 
 
 def test_more_than_the_machine_has_is_unschedulable_until_it_is_deleted(desk):

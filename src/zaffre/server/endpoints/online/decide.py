@@ -130,8 +130,12 @@ def _failure(deployment: facts.Deployment) -> Fail | None:
         return Fail(environment.reason)
     kept = set(serving.slots()) if serving else set()
     for slot in wanted.slots():
-        replica = deployment.replicas.get(slot)
-        if replica is not None and slot not in kept and _is_hopeless(replica):
+        if slot in kept:
+            continue
+        refusal, replica = deployment.refused.get(slot), deployment.replicas.get(slot)
+        if refusal is not None and refusal.final:
+            return Fail(f"Instance {slot.instance} cannot be started: {refusal.reason}")
+        if replica is not None and _is_hopeless(replica):
             return Fail(_why(replica), replica.last_lines)
     return None
 
@@ -154,6 +158,9 @@ def _coming(deployment: facts.Deployment) -> list[Step]:
     for slot in sorted(deployment.plan()):
         replica = deployment.replicas.get(slot)
         if replica is not None and (replica.alive or replica.failed):
+            continue
+        refusal = deployment.refused.get(slot)
+        if refusal is not None and not refusal.due:
             continue
         if slot in deployment.unplaced or (deployment.no_room and not _serves(deployment, slot)):
             continue

@@ -96,6 +96,15 @@ class Environment:
 
 
 @dataclasses.dataclass(frozen=True)
+class Refusal:
+    """Why a process was not started. `final`: the same again will not help; `due`: it is to be tried now all the same."""
+
+    reason: str
+    final: bool
+    due: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Deployment:
     """One deployment: what it should run, what it runs, and the processes that exist for it."""
 
@@ -107,6 +116,7 @@ class Deployment:
     no_room: str = ""
     # Processes of the serving revision that autoscaling asked for and the machine has no room for, and why.
     unplaced: Mapping[Slot, str] = dataclasses.field(default_factory=dict)
+    refused: Mapping[Slot, Refusal] = dataclasses.field(default_factory=dict)
     drain_s: float = 30.0
     router_known: bool = True
 

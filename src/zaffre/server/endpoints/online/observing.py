@@ -92,7 +92,9 @@ class Observer:
         self._draining_since = {slot: at for slot, at in self._draining_since.items() if slot in services}
         return World(services, hosts)
 
-    def deployments(self, asked: Asked, world: World) -> dict[store.DeploymentKey, facts.Deployment]:
+    def deployments(
+        self, asked: Asked, world: World, refused: Mapping[facts.Slot, facts.Refusal]
+    ) -> dict[store.DeploymentKey, facts.Deployment]:
         """The facts of every deployment, oldest first."""
         found: dict[store.DeploymentKey, facts.Deployment] = {}
         claimed: dict[store.DeploymentKey, placing.Claim] = {}
@@ -107,6 +109,7 @@ class Observer:
                 deployment,
                 no_room=claims.no_room(placed[key], claimed[key]),
                 unplaced=claims.unplaced(deployment, placed[key], claimed[key]),
+                refused=refused,
             )
             for key, deployment in found.items()
         }

@@ -22,6 +22,7 @@ from zaffre.server.endpoints.online import (
     outcomes,
     preparing,
     quantities,
+    refusals,
     routing,
     scaler,
     secret_variables,
@@ -102,6 +103,7 @@ class Reconciler:
         self._published = ""
         self._router_trouble = ""
         self._to_sweep = True
+        self._refusals = refusals.Refusals()
         self._said: dict[str, tuple[float, str]] = {}
 
     def step(self) -> float:
@@ -111,7 +113,8 @@ class Reconciler:
         if self._scaler.step(asked, world):
             asked = self._read(world)
         self._starter.look(world.services)
-        deployments = self._observer.deployments(asked, world)
+        deployments = self._observer.deployments(asked, world, self._refusals.facts())
+        self._refusals.keep({slot for deployment in deployments.values() for slot in deployment.plan()})
         for slot in observing.orphans(asked, world):
             self._end_orphan(slot, world.services[slot])
         decided = {key: decide.steps(deployment) for key, deployment in deployments.items()}
@@ -139,7 +142,7 @@ class Reconciler:
                         row = asked.revisions[set_id]
                         self._preparations.begin(set_id, row.workspace, row.resolved)
                     case decide.Start(slot):
-                        self._starter.start(asked, slot)
+                        self._start(asked, slot)
                     case decide.Sleep(slot):
                         self._runner.rest(slot.service_id, asleep=True, drain_s=_STOP_S)
                     case decide.Wake(slot):
@@ -152,6 +155,15 @@ class Reconciler:
                         pass  # the others are written down once the router has taken its part
             except (errors.ZaffreError, OSError) as error:
                 log.warning("%s of %s: %s", type(step).__name__, "/".join(key), error)
+
+    def _start(self, asked: observing.Asked, slot: facts.Slot) -> None:
+        try:
+            self._starter.start(asked, slot)
+        except (errors.ZaffreError, OSError) as error:
+            if self._refusals.add(slot, error):
+                log.warning("%s is not started: %s", slot.service_id, error)
+        else:
+            self._refusals.forget(slot)
 
     def _end_orphan(self, slot: facts.Slot, status: ports.ServiceStatus) -> None:
         log.warning("ending %s, which belongs to no deployment", slot.service_id)

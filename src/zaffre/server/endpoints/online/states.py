@@ -51,6 +51,8 @@ def reason(deployment: facts.Deployment) -> tuple[str, tuple[str, ...]]:
         replica = deployment.replicas.get(slot)
         if slot in deployment.unplaced:
             return f"Instance {slot.instance} has no room. {deployment.unplaced[slot]}", ()
+        if slot in deployment.refused:
+            return f"Instance {slot.instance} cannot be started: {deployment.refused[slot].reason}", ()
         if replica is None or not (replica.ready or replica.asleep):
             environment = deployment.environments.get(slot.replicas, facts.Environment())
             said = (replica.reason if replica else "") or environment.reason or "not ready"
@@ -69,6 +71,9 @@ def progress(deployment: facts.Deployment) -> tuple[float, str]:
     environment = deployment.environments.get(wanted.replicas, facts.Environment())
     if environment.state in ("unknown", "building") and not deployment.replicas.keys() & set(wanted.slots()):
         return 0.1, environment.reason or "Preparing the environment and the files."
+    waiting = next((slot for slot in wanted.slots() if slot in deployment.refused), None)
+    if waiting is not None:
+        return 0.5, f"Instance {waiting.instance} cannot be started yet: {deployment.refused[waiting].reason}"
     ready = deployment.ready_instances(wanted)
     return 0.5 + 0.4 * ready / wanted.present, f"{ready} of {wanted.present} instances are ready."
 

@@ -47,6 +47,30 @@ def test_a_new_deployment_builds_then_starts_then_serves():
     assert whole.target() == fresh.wanted
 
 
+def test_a_refused_start_fails_what_is_new_and_is_told_of_what_serves():
+    ready_sets = {OLD: facts.Environment("ready"), NEW: facts.Environment("ready")}
+    fresh = facts.Deployment(wanted=revision(OLD), environments=ready_sets)
+    slot = fresh.wanted.slots()[0]
+    never = dataclasses.replace(fresh, refused={slot: facts.Refusal("no such size.", final=True)})
+    assert decide.steps(never) == [decide.Fail("Instance 0 cannot be started: no such size.")]
+
+    soon = dataclasses.replace(fresh, refused={slot: facts.Refusal("the disk is full.", final=False)})
+    assert decide.steps(soon) == []
+    assert states.progress(soon)[1] == "Instance 0 cannot be started yet: the disk is full."
+    due = dataclasses.replace(
+        fresh, refused={slot: facts.Refusal("the disk is full.", final=False, due=True)}
+    )
+    assert decide.steps(due) == [decide.Start(slot)]
+
+    fallen = dataclasses.replace(served(), replicas={}, environments=ready_sets)
+    said = dataclasses.replace(fallen, refused={slot: facts.Refusal("no such size.", final=True)})
+    assert decide.steps(said) == []
+    assert states.reason(said) == ("Instance 0 cannot be started: no such size.", ())
+    assert (states.provisioning(said), states.service(said)) == ("Succeeded", "Unhealthy")
+    later = dataclasses.replace(fallen, refused={slot: facts.Refusal("x", final=True, due=True)})
+    assert decide.steps(later) == [decide.Start(slot)]
+
+
 def test_nothing_is_done_when_all_is_well():
     assert decide.steps(served(3)) == []
     assert (states.provisioning(served()), states.service(served())) == ("Succeeded", "Healthy")
