@@ -133,7 +133,10 @@ class Bars(Silence):
 
 def lines_of(operation: dict[str, Any]) -> list[str]:
     """What the work printed since the last look, each line after who printed it."""
-    return [f"[{line['source']}] {printable(line['text'])}" for line in operation.get("lines") or ()]
+    told = operation.get("lines") or ()
+    return [
+        f"[{each['source']}] {printable(line)}" for each in told for line in each["text"].splitlines() or [""]
+    ]
 
 
 def printable(text: str) -> str:

@@ -64,10 +64,13 @@ def test_lines_of_output_are_told_with_their_source_and_cannot_move_the_cursor(c
     lines = [
         {"source": "environment", "text": "Installed 3 packages"},
         {"source": "instance 0", "text": "\x1b[2Jgone"},
+        {"source": "environment", "text": "It failed.\nCaused by: no network"},
     ]
     said.progress({"lines": lines, "progress": {"message": "building"}})
     assert capsys.readouterr().err.splitlines() == [
         "[environment] Installed 3 packages",
         "[instance 0] \ufffd[2Jgone",
+        "[environment] It failed.",
+        "[environment] Caused by: no network",
         "building",
     ]
