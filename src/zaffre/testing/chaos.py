@@ -137,6 +137,14 @@ class Site:
                 found[json.loads(path.read_text())["id"]] = state["pid"]
         return found
 
+    def restarts(self, revision: str) -> int:
+        """How often processes of a revision were started again."""
+        count = 0
+        for path in (self.server.home / "services").glob("[0-9a-f]*/spec.json"):
+            if json.loads(path.read_text())["id"].startswith(revision):
+                count += json.loads((path.parent / "state.json").read_text())["restarts"]
+        return count
+
 
 def check_answer(number: int, answer: open_loop.Answer) -> str:
     """Nothing when the answer is right: its deployment is the one that the header names, its value fits its weight."""

@@ -60,6 +60,11 @@ def too_many(text: str, *, elsewhere: bool = False) -> Answer:
     return answer
 
 
+def deadly(deaths: int) -> Answer:
+    text = f"{deaths} processes ended while they worked on this request; it is not given to another."
+    return message(500, text, failed=True)
+
+
 def seen_from_outside(answer: Answer) -> Answer:
     """What the managed endpoint makes of an answer that is not 200: 424, with the model's own status beside it."""
     if answer.refused:

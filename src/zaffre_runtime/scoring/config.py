@@ -48,6 +48,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     debugger_port: Optional[int] = None
     health_path: str = "/"
     counts_file: Optional[str] = None
+    begun_folder: Optional[str] = None  # shared by the replicas of a revision
     names_itself: bool = True  # False where the router says which deployment, revision and server answered
     app_insights: bool = False
     otlp_url: Optional[str] = None

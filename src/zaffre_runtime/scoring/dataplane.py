@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import List, Optional, Protocol
 
-from zaffre_runtime.scoring import answers, config, errors, exchange, logs, meter, patience, tap
+from zaffre_runtime.scoring import answers, begun, config, errors, exchange, logs, meter, patience, tap
 
 TURN = 64  # requests taken from the queue at once
 
@@ -42,6 +42,7 @@ class DataPlane:
         self.running: Optional[Call] = None
         self.patience = patience.Patience(settings)
         self.meter = meter.Meter(settings.counts_file)
+        self._begun = begun.opened(settings.begun_folder)
         self._scorer = scorer
         self._max_waiting = settings.max_waiting
         self._managed = settings.managed
@@ -51,6 +52,11 @@ class DataPlane:
 
     def submit(self, wanted: exchange.Exchange) -> bool:
         """False when too many wait already."""
+        if self._begun is not None and begun.tried_before(wanted.headers):
+            deaths = self._begun.deaths(wanted.request_id)
+            if deaths >= begun.MOST_DEATHS:
+                return wanted.answer(self._from_us(answers.deadly(deaths)))
+            wanted.alone = deaths > 0
         if self._waiting.qsize() >= self._max_waiting:
             return False
         wanted.arrived = time.monotonic()
@@ -100,23 +106,35 @@ class DataPlane:
             os.sched_yield()
 
     def _call(self, batch: List[exchange.Exchange]) -> None:
+        if len(batch) > 1 and self._begun is not None and any(one.alone for one in batch):
+            return self._one_by_one(batch)
         call = self.running = Call(batch)
+        if self._begun is not None:
+            self._begun.note(batch)
         try:
             found = self._scorer.score(batch)
         except Exception as error:  # noqa: BLE001 - the process's outermost loop: user code may raise anything
             if len(batch) > 1:
-                for one in batch:
-                    self._call([one])
-                return
+                return self._one_by_one(batch)
             found = [self._failure(error, batch[0], call=call)]
         self.running = None
+        if self._begun is not None:
+            self._begun.clear()
         for one, answer in zip(batch, found):
-            own = answer.status == 200 or not self._managed
-            one.answer(answer if own else answers.seen_from_outside(answer))
+            one.answer(self._from_us(answer))
         self.meter.called(call, self._waiting.qsize())
         if self._tap is not None:
             for one, answer in zip(batch, found):
                 self._tap.offer(one, answer)
+        return None
+
+    def _one_by_one(self, batch: List[exchange.Exchange]) -> None:
+        for one in batch:
+            self._call([one])
+
+    def _from_us(self, answer: answers.Answer) -> answers.Answer:
+        own = answer.status == 200 or not self._managed
+        return answer if own else answers.seen_from_outside(answer)
 
     @staticmethod
     def _failure(error: Exception, asked: exchange.Exchange, *, call: Call) -> answers.Answer:

@@ -59,7 +59,7 @@ class Exchange:
     """`body` is complete before the exchange reaches the data plane."""
 
     __slots__ = (
-        "_common", "_open", "_proto", "_watcher", "arrived", "body", "headers", "identity", "is_inference", "scope",
+        "_common", "_open", "_proto", "_watcher", "alone", "arrived", "body", "headers", "identity", "is_inference", "scope",
     )  # fmt: skip
 
     def __init__(self, watcher: Any, common: List[Tuple[str, str]]) -> None:
@@ -72,6 +72,7 @@ class Exchange:
         self.identity: List[Tuple[str, str]] = []
         self.body = b""
         self.is_inference = False  # whether the body is of the Open Inference Protocol
+        self.alone = False  # whether it must not share a call with others
         self.arrived = 0.0  # when it was complete; set by the data plane
 
     def receive(self) -> Any:

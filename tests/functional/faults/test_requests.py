@@ -24,6 +24,8 @@ def run(raw_data):
     if asked.get("do") == "hang":
         while True:
             time.sleep(1)
+    if asked.get("do") == "die":
+        os.kill(os.getpid(), 11)
     if asked.get("do") == "leak":
         kept.append(b"x" * (1 << 25))
     if asked.get("do") == "break":
@@ -140,6 +142,23 @@ def test_a_script_that_never_returns_is_ended_and_delays_nobody(ask, odd):
         faults.until(lambda: len(set(odd_replicas(odd).values()) - set(before.values())) == 1)
         count = len(found)
         faults.until(lambda: len(found) > count + 50)
+
+
+def test_a_request_that_kills_its_process_is_given_to_two_at_most(ask, odd):
+    def deaths():
+        shown = odd.site.done("GET", f"{chaos.ENDPOINT}/deployments/odd")["status"]["revision"]
+        return odd.site.restarts(shown)
+
+    before = deaths()
+    with others(ask) as found:
+        answer = ask(do="die")
+        # 408 where this machine needs longer than the request may take to start a process that can refuse it.
+        assert answer.status_code in (408, 424), answer.text
+        assert answer.status_code == 408 or "2 processes" in answer.json()["message"]
+        faults.until(lambda: len(odd_replicas(odd)) == 2)
+        count = len(found)
+        faults.until(lambda: len(found) > count + 50)
+    assert deaths() - before == 2
 
 
 def test_a_script_that_eats_memory_is_ended_and_replaced(ask, odd):

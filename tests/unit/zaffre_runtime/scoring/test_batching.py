@@ -19,6 +19,8 @@ class Asked:
         self.body = json.dumps(value).encode()
         self.given = []
         self.is_inference = False
+        self.headers = {}
+        self.alone = False
 
     def answer(self, answer):
         self.given.append(answer)
@@ -111,6 +113,25 @@ def test_every_request_is_answered_once_and_errors_stay_alone(most, capsys):
     assert max(scorer.sizes) == most
     assert plane.running is None
     assert "bad among them" in capsys.readouterr().err
+
+
+def test_who_was_under_way_at_a_death_is_scored_alone_and_after_two_not_at_all(tmp_path):
+    settings = config.Config(max_waiting=10, managed=True, begun_folder=str(tmp_path))
+    for _ in range(2):
+        died = dataplane.DataPlane(Scorer(1), settings)
+        died._begun.note([Asked(0)])
+    scorer = Scorer(64)
+    plane = dataplane.DataPlane(scorer, settings)
+    _, again, suspect, deadly = asked = [Asked(number) for number in range(4)]
+    again.request_id = "other"
+    again.headers = deadly.headers = {"x-envoy-attempt-count": "2"}
+    assert all(plane.submit(one) for one in asked)
+    suspect.alone = True
+    plane.stop()
+    plane.serve()
+    assert [one.given[0].status for one in asked] == [200, 200, 200, 424]
+    assert b"2 processes ended" in deadly.given[0].body
+    assert scorer.sizes == [1, 1, 1]
 
 
 def test_who_waited_longer_than_the_time_limit_is_not_scored():

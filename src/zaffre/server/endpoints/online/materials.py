@@ -2,6 +2,7 @@
 
     <folder>/<set>/code/...                                the code folder's content
     <folder>/<set>/models/<name>/<version>/<own name>/...  each model; the registered file or folder keeps its name
+    <folder>/<set>/begun/                                  the only one that the set's processes write to
 
 A set's folder appears by one rename when it is complete. Files are read-only and may be shared with the blob store;
 folders are 0755 because replicas run as another user; the folder above is the server's alone.
@@ -29,6 +30,11 @@ class Materials:
     code: Path | None
     models: Path
 
+    @property
+    def begun(self) -> Path:
+        """Where the processes of the set tell each other what they are at."""
+        return self.folder / "begun"
+
 
 def layout(folder: Path, replicas: str, resolved: dict[str, Any]) -> Materials:
     """Where the materials of a set are, once placed."""
@@ -42,6 +48,7 @@ def place(
     """Put everything on disk, unless it is there. Raises as the blob store does."""
     found = layout(folder, replicas, resolved)
     if found.folder.exists():
+        found.begun.mkdir(mode=0o700, exist_ok=True)
         return found
     new = folder / f".new-{replicas}-{secrets.token_hex(4)}"
     new.mkdir(mode=0o755, parents=True)
@@ -54,6 +61,7 @@ def place(
         target = new / "models" / model["name"] / model["version"]
         placing.fill(target, tree(address.digest).below(address.path), above, blobs)
     (new / "models").mkdir(exist_ok=True)
+    (new / found.begun.name).mkdir(mode=0o700)
     new.rename(found.folder)
     return found
 

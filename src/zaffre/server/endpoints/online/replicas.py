@@ -65,6 +65,7 @@ def spec(
         cwd=files.code or str(place.paths.scratch),
         files={_CONFIG: json.dumps(config)},
         read_only_paths=(str(prepared.environment), str(prepared.overlay), *files.read_only),
+        writable_paths=(str(prepared.materials.begun),),
         binds=files.binds,
         limits=limits(deployment, place.limits),
         limits_shared=f"{slot.replicas}.{slot.instance}" if settings.workers(deployment) > 1 else "",
@@ -81,6 +82,7 @@ class _Files:
 
     code: str | None
     model_dir: str
+    begun: str
     read_only: tuple[str, ...]
     binds: tuple[tuple[str, str], ...]
 
@@ -96,7 +98,7 @@ class _Files:
                 bound.append((code, f"{_APP}/{resolved['code']['name']}"))
                 code = f"{_APP}/{resolved['code']['name']}"
         read_only = () if binds else (str(placed.folder),)
-        return cls(code, _model_dir(models, resolved), read_only, tuple(bound))
+        return cls(code, _model_dir(models, resolved), str(placed.begun), read_only, tuple(bound))
 
 
 def _model_dir(models: str, resolved: dict[str, Any]) -> str:
@@ -137,6 +139,7 @@ def _config(
         "max_batch": (extension.max_batch if extension else None) or _BATCH,
         "max_concurrent_requests": requests.max_concurrent_requests_per_instance,
         "counts_file": str(place.paths.scratch / COUNTS),
+        "begun_folder": files.begun,
         "debugger_port": settings.debugger_port(deployment),
         **({"app_insights": True, **place.traces} if deployment.app_insights_enabled else {}),
         "log_level": deployment.environment_variables.get("AZUREML_LOG_LEVEL", "INFO"),

@@ -91,7 +91,8 @@ def hosts(resource: Document) -> tuple[wanted.Host, ...]:
 def retries(*, repeat: bool) -> Document:
     """Without `repeat` only what no replica has begun is tried elsewhere.
 
-    Few tries, because a request that kills its replica must not kill them all; the last ones knock at doors.
+    Few tries; the last ones knock at doors. A request that kills its replica does not come through all of them, as the
+    replicas tell each other (`zaffre_runtime.scoring.begun`).
     """
     return {
         "retry_on": "connect-failure,refused-stream,retriable-headers" + (",reset" if repeat else ""),

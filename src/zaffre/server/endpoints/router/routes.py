@@ -10,6 +10,8 @@ from zaffre.core import version
 from zaffre.server.endpoints.router import files, limits, replies, tokens, wanted
 
 _STALLED_S = 5.0
+_TOLD_ATTEMPTS = {"include_request_attempt_count": True}
+"""A replica is told when a request comes for a second time (`zaffre_runtime.scoring.begun`)."""
 
 
 def document(state: wanted.Wanted) -> files.Document:
@@ -29,12 +31,13 @@ def document(state: wanted.Wanted) -> files.Document:
             *(
                 {
                     "name": host,
+                    **_TOLD_ATTEMPTS,
                     "domains": [host],
                     "routes": [*_routes(endpoint, "/"), _unknown_endpoint()],
                 }
                 for host, endpoint in sorted(hosts.items())
             ),
-            {"name": "paths", "domains": ["*"], "routes": [*by_path, _unknown_endpoint()]},
+            {"name": "paths", **_TOLD_ATTEMPTS, "domains": ["*"], "routes": [*by_path, _unknown_endpoint()]},
         ],
     }
     return files.versioned([resource])

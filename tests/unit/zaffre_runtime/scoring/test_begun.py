@@ -1,0 +1,67 @@
+"""What processes tell each other of requests that they died at: files in one folder, without processes that really die."""
+
+import os
+
+import pytest
+
+from zaffre_runtime.scoring import begun
+
+
+class One:
+    def __init__(self, request_id):
+        self.request_id = request_id
+
+
+def died_at(folder, *ids):
+    """A process that ended in a call of these requests."""
+    process = begun.Begun(str(folder))
+    process.note([One(text) for text in ids])
+    os.close(process._file)
+
+
+def test_only_who_was_under_way_at_a_death_is_counted(tmp_path):
+    living = begun.Begun(str(tmp_path))
+    living.note([One("mine")])
+    died_at(tmp_path, "deadly", "beside")
+    died_at(tmp_path, "deadly")
+    ended_idle = begun.Begun(str(tmp_path))
+    ended_idle.note([One("done"), One("deadly")])
+    ended_idle.clear()
+    assert [living.deaths(text) for text in ("deadly", "beside", "done", "mine", "dead")] == [2, 1, 0, 0, 0]
+
+
+def test_a_shorter_note_leaves_nothing_of_a_longer_one(tmp_path):
+    died = begun.Begun(str(tmp_path))
+    died.note([One("a" * 50), One("b" * 50)])
+    died.note([One("c")])
+    living = begun.Begun(str(tmp_path))
+    assert [living.deaths(text) for text in ("a" * 50, "b" * 50, "c")] == [0, 0, 1]
+
+
+def test_more_than_fits_is_cut_off(tmp_path):
+    died_at(tmp_path, *(f"{number:0100}" for number in range(500)))
+    living = begun.Begun(str(tmp_path))
+    assert (living.deaths(f"{0:0100}"), living.deaths(f"{499:0100}")) == (1, 0)
+
+
+def test_what_the_dead_left_is_kept_for_a_while_and_then_forgotten(tmp_path, monkeypatch):
+    died_at(tmp_path, "deadly")
+    next(iter(tmp_path.iterdir())).touch()
+    assert begun.Begun(str(tmp_path)).deaths("deadly") == 1
+    assert begun.Begun(str(tmp_path)).deaths("deadly") == 1
+    for path in tmp_path.glob("*.ended"):
+        os.utime(path, (0, 0))
+    assert begun.Begun(str(tmp_path)).deaths("deadly") == 0
+
+
+def test_without_a_folder_that_can_be_used_nothing_is_known(tmp_path, capsys):
+    assert begun.opened(None) is None
+    assert begun.opened(str(tmp_path / "missing")) is None
+    assert "are not told from others" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"), [({}, False), ({begun.ATTEMPT: "1"}, False), ({begun.ATTEMPT: "2"}, True)]
+)
+def test_only_a_repeated_request_is_looked_up(headers, expected):
+    assert begun.tried_before(headers) is expected
