@@ -23,6 +23,7 @@ def profile(session: sessions.Session, given: grammar.Given) -> Any:
         "requests_per_second": given.rate,
         "latency_ms": given.latency_ms,
         "description": given.description,
+        "timeout_s": given.timeout,
     }
     poller = session.client.models.begin_profile(
         given.name or _default_name(given.model),
@@ -62,6 +63,7 @@ command = grammar.make_verb(
     grammar.option(
         "--latency-ms", type=float, help="99th percentile that is good enough; default: no target."
     ),
+    grammar.option("--timeout", type=int, help="Seconds that it may take; default 1500."),
     options.DESCRIPTION,
     options.SET,
     options.NO_WAIT,

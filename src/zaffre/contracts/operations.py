@@ -6,7 +6,7 @@ import pydantic
 
 from zaffre.contracts import base
 
-OperationState = Literal["Running", "Succeeded", "Failed", "Canceled"]
+OperationState = Literal["Running", "Succeeded", "Failed", "Canceled", "TimedOut"]
 
 
 class Progress(pydantic.BaseModel):

@@ -1,7 +1,7 @@
 """What a load profile is asked, and what it says: the fields of Azure ML's `Model.profile`, by the names it gave them."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -9,6 +9,9 @@ from zaffre.contracts import manifests
 from zaffre.core import errors, names
 
 CPU_RANGE, MEMORY_RANGE = (0.1, 3.5), (0.1, 15.0)
+TIMEOUT_S = 25 * 60
+"""As long as a profile of Azure ML takes at most."""
+State = Literal["Succeeded", "Failed", "Cancelled", "TimedOut"]
 
 
 class Profile(pydantic.BaseModel):
@@ -28,6 +31,7 @@ class Profile(pydantic.BaseModel):
     memory_in_gb: Annotated[float, pydantic.Field(ge=MEMORY_RANGE[0], le=MEMORY_RANGE[1])] = 2.0
     requests_per_second: Annotated[float, pydantic.Field(gt=0, le=10_000)] | None = None
     latency_ms: Annotated[float, pydantic.Field(gt=0)] | None = None
+    timeout_s: Annotated[int, pydantic.Field(ge=1, le=86_400)] = TIMEOUT_S
     description: str | None = None
 
     @pydantic.field_validator("name")

@@ -12,6 +12,7 @@
     ├── Unsupported      known, but this installation cannot     (422, exit 6)
     ├── TooMany          over a rate or a queue                  (429, exit 7)
     └── Unavailable      a part it needs cannot be reached       (503, exit 7)
+        └── TimedOut     work that was ended because its time was over
 
 Every error says which thing and what is wrong (`detail`) and what to do next (`hint`).
 """
@@ -81,11 +82,15 @@ class Unavailable(ZaffreError):
     code, status, exit_code = "unavailable", 503, 7
 
 
+class TimedOut(Unavailable):
+    code, status, exit_code = "timed_out", 503, 7
+
+
 _BY_CODE: dict[str, type[ZaffreError]] = {
     kind.code: kind
     for kind in (
         Invalid, Unauthenticated, Denied, NotFound, AlreadyExists, Conflict,
-        InUse, TooLarge, Unsupported, TooMany, Unavailable,
+        InUse, TooLarge, Unsupported, TooMany, Unavailable, TimedOut,
     )
 }  # fmt: skip
 

@@ -91,7 +91,7 @@ class ModelOperations(assets.AssetOperations[model.Model]):
 
         `models` are references (`churn:3`), scored without a script; `deployment` gives script and environment instead.
         `data` is a table of one text column, or a file of bodies: a data asset or a local file. `cpu` and `memory_in_gb` are the
-        largest size that is tried. `settings` are `requests_per_second`, `latency_ms`, `description`.
+        largest size that is tried. `settings` are `requests_per_second`, `latency_ms`, `description`, `timeout_s`.
         """
         asked: dict[str, Any] = {"name": profile_name, "cpu": cpu, "memory_in_gb": memory_in_gb, **settings}
         asked["models"] = [str(names.parse_reference(text, kind="models")) for text in models] or None

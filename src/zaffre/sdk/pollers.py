@@ -13,7 +13,9 @@ from zaffre.core import errors
 Result = TypeVar("Result")
 Progress = Callable[[dict[str, Any]], None]
 
-_FINAL = frozenset({"succeeded", "failed", "canceled", "cancelled"})
+_FINAL = {
+    "succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Cancelled", "timedout": "TimedOut",
+}  # fmt: skip
 
 
 class Poller(Generic[Result]):
@@ -44,9 +46,8 @@ class Poller(Generic[Result]):
         return dict(self._operation)
 
     def status(self) -> str:
-        """`InProgress`, `Succeeded`, `Failed` or `Canceled`, as of the last look."""
-        state = str(self._operation.get("state", "Running"))
-        return state.capitalize() if state.lower() in _FINAL else "InProgress"
+        """`InProgress`, `Succeeded`, `Failed`, `Canceled` or `TimedOut`, as of the last look."""
+        return _FINAL.get(str(self._operation.get("state", "Running")).lower(), "InProgress")
 
     def done(self) -> bool:
         """Looks once; True when the work has ended, well or badly."""

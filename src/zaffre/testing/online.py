@@ -27,7 +27,7 @@ from zaffre.server.compute import instance_types, ports
 from zaffre.server.compute import service as compute
 from zaffre.server.compute.backends import local_jobs, local_processes
 from zaffre.server.conversion import work as conversions
-from zaffre.server.endpoints.online import optimizing, preparing, quantities, reconcile
+from zaffre.server.endpoints.online import optimizing, preparing, quantities, reconcile, secret_variables
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
 from zaffre.server.environments import builds, curated, resolving
@@ -149,7 +149,8 @@ def build(
     optimizer = optimizing.Optimizer(converting)
     preparations = preparing.Preparations(home / "replicas", environments, blobs, tree, optimizer=optimizer)
     trial = preparing.Preparations(home / "profiles", environments, blobs, tree, optimizer=optimizer)
-    profiling = profiles.Means(database, trial, runner, converting.runner, shelves, home / "bodies")
+    values = secret_variables.Opener(database, box).values
+    profiling = profiles.Means(database, trial, runner, converting.runner, shelves, home / "bodies", values)
     means = reconcile.Means(
         database,
         runner,

@@ -107,13 +107,13 @@ def process_environment(config: Config, environ: MutableMapping[str, str]) -> No
         "AZUREML_ENTRY_SCRIPT": config.entry_script,
         "AZUREML_MODEL_DIR": config.model_dir,
         "SCORING_TIMEOUT_MS": str(config.request_timeout_ms),
-        "WORKER_COUNT": "1",
     }
     environ.update({name: value for name, value in ours.items() if value is not None})
     for name, value in (
         ("SERVICE_NAME", config.endpoint),
         ("SERVICE_VERSION", config.revision),
         ("AZUREML_LOG_LEVEL", config.log_level),
+        ("WORKER_COUNT", "1"),
         ("WORKER_TIMEOUT", "300"),
         ("AML_APP_INSIGHTS_ENABLED", "true" if config.app_insights else "false"),
         ("ORT_DISABLE_TELEMETRY", "1"),

@@ -1,5 +1,6 @@
 """A house with a worker of tasks, and a desk to ask it for profiles."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,6 +24,14 @@ def home():
 @pytest.fixture
 def house(home):
     built = online.open_new(home)
+    yield built
+    built.database.close()
+
+
+@pytest.fixture
+def isolated_house(home):
+    """Whose jobs run under another uid, where this user may."""
+    built = online.open_new(home, isolation_uid=64321 if os.geteuid() == 0 else None)
     yield built
     built.database.close()
 

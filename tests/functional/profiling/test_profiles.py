@@ -6,6 +6,7 @@ from zaffre.core import errors
 from zaffre.server import operations
 from zaffre.server.profiling import trying
 from zaffre.server.registry.models import service as models
+from zaffre.server.secrets import named as secrets
 from zaffre.testing import online
 
 # Sleeps for as long as the body says, holds 100 MB, and fails where the body says so.
@@ -107,7 +108,39 @@ def test_a_profile_is_given_up_when_somebody_says_so(desk):
     with desk.house.database.write() as uow:
         operations.cancel(uow, asked["id"])
     desk.until(lambda: not desk.house.runner.list())
-    assert desk.operation(asked["id"])["state"] == "Canceled"
+    desk.until(lambda: desk.operation(asked["id"])["error"])
+    ended = desk.operation(asked["id"])
+    assert ended["state"] == "Canceled"
+    assert ended["error"]["fields"]["profile"]["state"] == "Cancelled"
+
+
+def test_a_profile_whose_time_is_over_is_timed_out(desk):
+    script = "import time\ndef init(): time.sleep(3600)\ndef run(raw_data): return 1\n"
+    done = desk.wait(
+        desk.ask(
+            deployment=desk.script(script), data=desk.data("{}"), cpu=0.25, timeout_s=1, description="slow"
+        )
+    )
+    assert done["state"] == "TimedOut"
+    assert done["error"]["code"] == "timed_out"
+    profile = done["error"]["fields"]["profile"]
+    assert set(profile) == {
+        "name", "description", "createdTime", "state", "requestedCpu", "requestedMemoryInGB", "error", "errorLogsUri",
+    }  # fmt: skip
+    assert profile["state"] == "TimedOut"
+    assert desk.house.runner.list() == []
+
+
+def test_a_script_gets_the_secrets_that_its_variables_name(desk, finished):
+    script = "import os\ndef init(): raise ValueError('it ends in ' + os.environ['TOKEN'][-3:])\ndef run(raw_data): 1\n"
+    deployment = {**desk.script(script), "environment_variables": {"TOKEN": "${{secret.token}}"}}
+    with pytest.raises(errors.NotFound, match="token"):
+        desk.ask(deployment=deployment, data=desk.data("{}"))
+    with desk.house.database.write() as uow:
+        secrets.put(uow, online.CALLER, desk.house.room.box, "default", name="token", value="s3cret")
+    done = finished(desk.ask(deployment=deployment, data=desk.data("{}"), cpu=1))
+    assert "it ends in ret" in done["error"]["detail"]
+    assert "s3cret" not in str(done)
 
 
 def test_bad_data_end_the_profile_with_the_reason(desk):

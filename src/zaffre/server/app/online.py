@@ -24,7 +24,14 @@ from zaffre.server.compute import instance_types, ports
 from zaffre.server.compute import machine as machine_facts
 from zaffre.server.compute import service as compute
 from zaffre.server.conversion import work as conversions
-from zaffre.server.endpoints.online import building, optimizing, preparing, quantities, reconcile
+from zaffre.server.endpoints.online import (
+    building,
+    optimizing,
+    preparing,
+    quantities,
+    reconcile,
+    secret_variables,
+)
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
 from zaffre.server.environments import pruning, workshop
@@ -95,7 +102,8 @@ def build(
         home.path / "profiles" / "sets", builder, blobs.store, tree, optimizer=optimizer, threads=1
     )
     bodies = home.path / "profiles" / "bodies"
-    profiling = profiles.Means(database, mine, runner, converting.runner, blobs, bodies)
+    values = secret_variables.Opener(database, box).values
+    profiling = profiles.Means(database, mine, runner, converting.runner, blobs, bodies, values)
     means = reconcile.Means(
         database,
         runner,

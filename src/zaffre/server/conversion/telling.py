@@ -46,7 +46,7 @@ def ended(status: jobs.JobStatus) -> errors.ZaffreError:
     """How a job ended that left no answer."""
     lines = "\n".join(status.last_lines[-10:])
     if status.state == "timed_out":
-        return errors.Unavailable(
+        return errors.TimedOut(
             "The conversion was ended because its time was over.", hint="Give it more: --timeout SECONDS."
         )
     if status.state == "lost":

@@ -13,6 +13,10 @@ from zaffre.server import db
 from zaffre.server.operations import store
 
 
+class GivenUp(errors.Conflict):
+    """Somebody gave the work up while it was done; `Task`s raise it where they look."""
+
+
 class Starter(Protocol):
     """Who asked for the work; a caller of `access` is one."""
 
@@ -71,15 +75,18 @@ def advance(uow: db.UnitOfWork, operation_id: str, *, progress: float, message: 
 def end(
     uow: db.UnitOfWork, operation_id: str, *, error: errors.ZaffreError | None = None, result: Any = None
 ) -> None:
-    """Record how the work ended; an operation that has ended stays as it is."""
+    """Record how the work ended; an operation that has ended stays as it is, but for the last words of one given up."""
     row = store.get(uow, operation_id)
+    if row is not None and row.state == "Canceled" and isinstance(error, GivenUp):
+        store.update(uow, operation_id, {"error": errors.to_problem(error), "modified_at": clock.now()})
     if row is None or row.state != "Running":
         return
     values: dict[str, Any] = {"modified_at": clock.now(), "result": result}
     if error is None:
         values.update(state="Succeeded", progress=1.0)
     else:
-        values.update(state="Failed", error=errors.to_problem(error), message=error.detail)
+        state = "TimedOut" if isinstance(error, errors.TimedOut) else "Failed"
+        values.update(state=state, error=errors.to_problem(error), message=error.detail)
     store.update(uow, operation_id, values)
 
 

@@ -1,10 +1,12 @@
 """Request bodies from stored files: a table of one text column, or a file whose rows are bodies. Pure, but for reading.
 
 CSV and TSV have a header and one column; of JSON lines every line is a body (a line that is a text: its content); JSON is a
-list of bodies; text has a body on each line. A folder holds several such files; an MLTable names them.
+list of bodies; text has a body on each line. A folder holds several such files; an MLTable names them. Parquet files are
+read elsewhere (`reading`), and come here as what was found in them.
 """
 
 import csv
+import dataclasses
 import io
 import json
 import posixpath
@@ -17,10 +19,31 @@ from zaffre.core import errors
 
 MOST_ROWS = 10_000
 MOST_BYTES = 64 << 20
-_FORMS = "Give a CSV of one column whose rows are bodies, JSON lines, a JSON list, or a text file with a body on each line."
+_FORMS = (
+    "Give a CSV or Parquet file of one text column whose rows are bodies, JSON lines, a JSON list, or a text file with a"
+    " body on each line."
+)
 
 
-def read(files: Mapping[str, bytes], *, what: str) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Parquet:
+    """What a Parquet file holds: its columns' names, whether the first is of text, its rows if it is the only one."""
+
+    columns: tuple[str, ...]
+    is_text: bool
+    count: int
+    rows: tuple[str, ...]
+
+
+File = bytes | Parquet
+
+
+def is_parquet(name: str) -> bool:
+    """Whether a file is one by its name."""
+    return posixpath.splitext(name)[1].lower() in (".parquet", ".pq")
+
+
+def read(files: Mapping[str, File], *, what: str) -> list[str]:
     """The bodies in files given by name. Raises Invalid for no data, several columns, an empty or a numeric column."""
     if not files:
         raise _bad(what, "holds no file")
@@ -37,20 +60,17 @@ def read(files: Mapping[str, bytes], *, what: str) -> list[str]:
     if not found:
         raise _bad(what, "holds no row")
     if len(found) > MOST_ROWS:
-        raise errors.TooLarge(f"{what} has {len(found)} rows; a profile takes {MOST_ROWS}.")
+        raise _too_many(what, len(found))
     empty = next((number for number, body in enumerate(found) if not body.strip()), None)
     if empty is not None:
         raise _bad(what, f"has an empty body in row {empty}")
     return found
 
 
-def _from_file(name: str, content: bytes, what: str, *, delimiter: str | None) -> list[str]:
+def _from_file(name: str, content: File, what: str, *, delimiter: str | None) -> list[str]:
+    if isinstance(content, Parquet):
+        return _from_parquet(content, what)
     suffix = posixpath.splitext(name)[1].lower()
-    if suffix == ".parquet":
-        raise errors.Unsupported(
-            f"{what} is a parquet file, which the server does not read.",
-            hint="Write it as CSV or JSON lines.",
-        )
     try:
         text = content.decode("utf-8-sig")
         if delimiter or suffix in (".csv", ".tsv"):
@@ -64,6 +84,14 @@ def _from_file(name: str, content: bytes, what: str, *, delimiter: str | None) -
     except (UnicodeDecodeError, ValueError, csv.Error) as error:
         raise _bad(what, f"cannot be read ({name}: {error})") from None
     return [line for line in text.splitlines() if line.strip()]
+
+
+def _from_parquet(table: Parquet, what: str) -> list[str]:
+    if table.count > MOST_ROWS:
+        raise _too_many(what, table.count)
+    if len(table.columns) == 1 and not table.is_text:
+        raise _bad(what, f"has no texts in its column {table.columns[0]!r}")
+    return _one_column(list(table.columns), [[row] for row in table.rows], what)
 
 
 def _body(value: Any, line: str) -> str:
@@ -94,9 +122,10 @@ def _one_column(header: list[str], rows: list[list[str]], what: str) -> list[str
     return [row[0] for row in rows]
 
 
-def _from_mltable(files: Mapping[str, bytes], table: str, what: str) -> list[str]:
+def _from_mltable(files: Mapping[str, File], table: str, what: str) -> list[str]:
+    written = files[table]
     try:
-        said = yaml.safe_load(files[table].decode())
+        said = yaml.safe_load(written.decode() if isinstance(written, bytes) else "")
         paths = [str(entry["file"]) for entry in said["paths"]]
         steps = said.get("transformations") or []
         reading = (
@@ -117,14 +146,19 @@ def _from_mltable(files: Mapping[str, bytes], table: str, what: str) -> list[str
     return found
 
 
-def _by_step(reading: str, told: dict[str, Any], name: str, content: bytes, what: str) -> list[str]:
-    if reading == "read_delimited":
+def _by_step(reading: str, told: dict[str, Any], name: str, content: File, what: str) -> list[str]:
+    if isinstance(content, Parquet) != (reading == "read_parquet"):
+        raise _bad(
+            what,
+            f"reads {name} by {reading or 'nothing'}; a name that ends in .parquet goes with read_parquet",
+        )
+    if isinstance(content, Parquet) or reading == "read_delimited":
         return _from_file(name, content, what, delimiter=str(told.get("delimiter") or ","))
     if reading == "read_json_lines":
         return _records(content, what)
     raise errors.Unsupported(
         f"{what} is an MLTable that begins with {reading or 'no transformation'}.",
-        hint="Read are read_delimited and read_json_lines.",
+        hint="Read are read_delimited, read_json_lines and read_parquet.",
     )
 
 
@@ -145,6 +179,10 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _too_many(what: str, count: int) -> errors.TooLarge:
+    return errors.TooLarge(f"{what} has {count} rows; a profile takes {MOST_ROWS}.")
 
 
 def _bad(what: str, problem: str) -> errors.Invalid:

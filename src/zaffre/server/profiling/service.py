@@ -9,7 +9,7 @@ from zaffre.contracts import wire
 from zaffre.core import errors, names
 from zaffre.server import access, db, operations
 from zaffre.server.artifacts import service as artifacts
-from zaffre.server.endpoints.online import references, settings
+from zaffre.server.endpoints.online import references, secret_variables, settings
 from zaffre.server.environments import curated
 from zaffre.server.registry.data import service as data
 
@@ -32,6 +32,7 @@ def begin(
     data_said, address = _data(uow, caller, workspace, asked.data)
     deployment = _deployment(asked)
     settings.check(deployment)
+    secret_variables.check(uow, caller, workspace, deployment.to_wire())
     resolved = references.resolve(uow, caller, workspace, deployment, table=table)
     request = {
         "caller": {"name": caller.name, "reason": caller.reason, "request_id": caller.request_id},

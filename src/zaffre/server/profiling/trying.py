@@ -9,18 +9,16 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import zaffre_runtime
 from zaffre.contracts import online_deployment as contract
 from zaffre.core import errors
 from zaffre.server.compute import jobs, outputs, ports
 from zaffre.server.endpoints.online import facts, replicas, settings
-from zaffre.server.profiling import recommending, usage
+from zaffre.server.profiling import reading, recommending, usage
 
-_BOOT = Path(zaffre_runtime.__file__).with_name("zaffre_boot.py")
 _TOOL = "zaffre_runtime.tools.load"
 _ASKED, _RESULT = "task.json", "result.json"
 _LOOK_S = 0.1
@@ -43,6 +41,8 @@ class Subject:
     resolved: dict[str, Any]
     bodies: Path
     rows: int
+    # Values of its environment variables that are secrets.
+    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +153,11 @@ class Trial:
             resolved=self._subject.prepared.resolved or self._subject.resolved,
         )
         return dataclasses.replace(
-            made, id=service_id, limits=size.limits, restart=ports.Restart(policy="never")
+            made,
+            id=service_id,
+            limits=size.limits,
+            restart=ports.Restart(policy="never"),
+            secret_environment=self._subject.secrets,
         )
 
     def _await_ready(self, service_id: str) -> int:
@@ -216,7 +220,7 @@ class _UnfitError(Exception):
 def _job(runner: jobs.JobRunner, job_id: str, told: dict[str, Any]) -> jobs.JobSpec:
     return jobs.JobSpec(
         id=job_id,
-        argv=(sys.executable, "-E", "-s", str(_BOOT), _TOOL),
+        argv=(sys.executable, "-E", "-s", str(reading.BOOT), _TOOL),
         environment={"ZAFFRE_TASK": str(runner.files(job_id) / _ASKED), "LANG": "C.UTF-8"},
         files={_ASKED: json.dumps(told)},
         isolate=False,

@@ -14,12 +14,12 @@ from typing import Any
 
 from zaffre.contracts import events as catalogue
 from zaffre.contracts import wire
-from zaffre.core import clock, errors
+from zaffre.core import errors
 from zaffre.server import access, db, events, operations
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import jobs, ports
-from zaffre.server.endpoints.online import preparing
-from zaffre.server.profiling import bodies, recommending, trying
+from zaffre.server.endpoints.online import preparing, starting
+from zaffre.server.profiling import reading, recommending, telling, trying
 from zaffre.server.registry.models import service as models
 from zaffre.server.registry.versioning import changes
 
@@ -47,31 +47,55 @@ class Means:
     runner: jobs.JobRunner
     blobs: artifacts.Room
     folder: Path
+    secrets_of: starting.SecretsOf
 
 
 def do(means: Means, task: operations.Task, *, check: Check, progress: Progress) -> Facts:
     """A task from `service.begin`; returns the profile. Raises what ended it, with the failed profile in its fields."""
-    request = task.request
-    head = _head(request)
+    head = telling.head(task.request)
+    in_time = _limited(check, float(task.request["asked"]["timeout_s"]))
     try:
-        found = _profile(means, task, head, check=check, progress=progress)
+        found = _profile(means, task, head, check=in_time, progress=progress)
     except errors.ZaffreError as error:
-        raise type(error)(
-            error.detail, hint=error.hint, **{**error.fields, "profile": _failed(head, error, task)}
-        ) from error
+        failed = telling.failed(head, error, task)
+        raise type(error)(error.detail, hint=error.hint, **{**error.fields, "profile": failed}) from error
     _attach(means, task, found)
     return found
+
+
+def _limited(check: Check, limit_s: float) -> Check:
+    """The check, which raises TimedOut when the profile's time is over."""
+    end = time.monotonic() + limit_s
+
+    def both() -> None:
+        check()
+        if time.monotonic() > end:
+            raise errors.TimedOut(
+                f"The profile was ended because its time was over ({limit_s:g} s).",
+                hint="Give it more (--timeout), fewer rows, or a smaller largest size.",
+            )
+
+    return both
 
 
 def _profile(means: Means, task: operations.Task, head: Facts, *, check: Check, progress: Progress) -> Facts:
     set_id = f"profile-{task.id[:12]}"
     _clear(means, keep=set_id)
     progress(0.02, "Reading the data.")
-    rows = _bodies(means, task)
     folder = means.folder / set_id
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / "bodies.json").write_text(json.dumps(rows), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
     try:
+        rows = reading.read(
+            means.database,
+            means.blobs,
+            means.runner,
+            task.request["data"],
+            workspace=task.workspace,
+            folder=folder,
+            check=check,
+        )
+        (folder / "bodies.json").write_text(json.dumps(rows), encoding="utf-8")
         subject = _subject(means, task, set_id, folder / "bodies.json", rows, check=check, progress=progress)
         trial = trying.Trial(means.services, means.runner, subject, check)
         try:
@@ -102,7 +126,7 @@ def _measured(trial: trying.Trial, asked: Facts, progress: Progress) -> Facts:
         if chosen is not None:
             break
     if chosen is None:
-        return _without(runs, rate)
+        return telling.without(runs, rate)
     return _proved(trial, chosen, runs, rate, asked, progress)
 
 
@@ -114,84 +138,13 @@ def _proved(
     asked: Facts,
     progress: Progress,
 ) -> Facts:
-    """The recommended size, run once more: its figures are the profile's."""
+    """The recommended size, run once more."""
     memory = min(recommending.memory_in_gb(runs), float(asked["memory_in_gb"]))
     progress(0.85, f"Once more with what is recommended: {chosen.cpu:g} cores, {memory:g} GB.")
     again = trial.run(trying.Size(chosen.cpu, memory), rate)
     larger = next((run for run in runs if run.cpu > chosen.cpu), None)
     holds = recommending.suffices(again, larger, latency_ms=asked["latency_ms"])
-    figures = again.document()
-    for name in ("cpu", "memoryInGB", "startSeconds", "error"):
-        figures.pop(name, None)
-    error = again.problem or (
-        "" if holds else "The recommended size did not do as well when it was run once more."
-    )
-    return {
-        **figures,
-        "requestedQueriesPerSecond": round(rate, 3),
-        "recommendedCpu": chosen.cpu,
-        "recommendedMemoryInGB": memory,
-        **({"error": error} if error else {}),
-        "zaffre": {"recommendationHolds": holds, "proof": again.document(), "sizes": _documents(runs)},
-    }
-
-
-def _without(runs: Sequence[recommending.Run], rate: float) -> Facts:
-    """No size did. The largest one's figures are there, and why nothing is recommended."""
-    last = runs[-1]
-    figures = last.document()
-    for name in ("cpu", "memoryInGB", "startSeconds", "error"):
-        figures.pop(name, None)
-    why = last.problem or (
-        f"{last.sent - len(last.latencies_ms)} of {last.sent} requests were not answered with 200"
-        if last.success_rate < 1
-        else f"its 99th percentile is {last.percentile(99):.1f} ms"
-    )
-    return {
-        **figures,
-        "requestedQueriesPerSecond": round(rate, 3),
-        "error": f"No size up to {last.cpu:g} cores does what is asked: {why}.",
-        "zaffre": {"recommendationHolds": False, "sizes": _documents(runs)},
-    }
-
-
-def _documents(runs: Sequence[recommending.Run]) -> list[Facts]:
-    return [dict(run.document()) for run in runs]
-
-
-def _head(request: Facts) -> Facts:
-    asked = request["asked"]
-    said = {
-        "name": asked["name"],
-        "description": asked["description"],
-        "createdTime": clock.isoformat(clock.now()),
-        "state": "Succeeded",
-        "requestedCpu": asked["cpu"],
-        "requestedMemoryInGB": asked["memory_in_gb"],
-        "requestedQueriesPerSecond": asked["requests_per_second"],
-    }
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def _failed(head: Facts, error: errors.ZaffreError, task: operations.Task) -> Facts:
-    return {
-        **head,
-        "state": "Failed",
-        "error": error.detail,
-        "errorLogsUri": f"/api/v1/workspaces/{task.workspace}/operations/{task.id}",
-    }
-
-
-def _bodies(means: Means, task: operations.Task) -> list[str]:
-    said = task.request["data"]
-    with means.database.read() as uow:
-        place = artifacts.find(uow, task.workspace, said["address"])
-    if sum(file.size for file in place.files) > bodies.MOST_BYTES:
-        raise errors.TooLarge(
-            f"{said['said']} is larger than a profile takes ({bodies.MOST_BYTES >> 20} MiB)."
-        )
-    files = {file.path: b"".join(means.blobs.store.read(file.digest)) for file in place.files}
-    return bodies.read(files, what=said["said"])
+    return telling.proved(again, runs, rate, memory=memory, holds=holds)
 
 
 def _subject(
@@ -221,6 +174,7 @@ def _subject(
         resolved=request["resolved"],
         bodies=file,
         rows=len(rows),
+        secrets=means.secrets_of(task.workspace, request["deployment"]),
     )
 
 

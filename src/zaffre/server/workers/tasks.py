@@ -97,7 +97,7 @@ class Tasks:
         with self._database.read() as uow:
             found = operations.get(uow, task.id)
         if found is None or found["state"] != "Running":
-            raise errors.Conflict("The work was given up.")
+            raise operations.GivenUp("The work was given up.")
 
     def _progress(self, task: operations.Task) -> Progress:
         """Writes down what is new, not more often than somebody could read it."""

@@ -78,3 +78,9 @@ def test_the_deployments_own_variables_win_and_the_users_other_ones_stay(tmp_pat
     assert environ["SERVICE_NAME"] == "mine"
     assert environ["WORKER_COUNT"] == "1"
     assert "AML_APP_ROOT" not in environ
+
+
+def test_a_worker_sees_the_worker_count_that_the_user_set(tmp_path):
+    environ = {"WORKER_COUNT": "3"}
+    config.process_environment(load(tmp_path), environ)
+    assert environ["WORKER_COUNT"] == "3"

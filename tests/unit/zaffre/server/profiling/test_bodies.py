@@ -12,6 +12,10 @@ QUOTED = '"' + BODY.replace('"', '""') + '"'
 TABLE = b"paths:\n  - file: ./rows.%s\ntransformations:\n  - %s\n"
 
 
+def parquet(*columns, rows=(), is_text=True, count=0):
+    return bodies.Parquet(columns or ("body",), is_text=is_text, count=count or len(rows), rows=rows)
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -29,6 +33,8 @@ TABLE = b"paths:\n  - file: ./rows.%s\ntransformations:\n  - %s\n"
             "t/MLTable": TABLE % (b"jsonl", b"read_json_lines"),
             "t/rows.jsonl": "\n".join([json.dumps({"b": BODY})] * 2).encode(),
         },
+        {"rows.parquet": parquet(rows=(BODY, BODY))},
+        {"t/MLTable": TABLE % (b"parquet", b"read_parquet"), "t/rows.parquet": parquet(rows=(BODY, BODY))},
     ],
 )
 def test_every_form_gives_the_literal_bodies(files):
@@ -57,6 +63,15 @@ def test_every_form_gives_the_literal_bodies(files):
             "has 2 columns",
         ),
         ({"MLTable": TABLE % (b"jsonl", b"read_json_lines"), "rows.jsonl": b'{"a": 1}'}, "not texts"),
+        ({"rows.parquet": parquet()}, "holds no row"),
+        ({"rows.parquet": parquet("a", "b", count=3)}, r"has 2 columns \(a, b\); one is needed"),
+        ({"rows.parquet": parquet(rows=("", ""))}, "has an empty column 'body'"),
+        ({"rows.parquet": parquet(is_text=False, count=3)}, "has no texts in its column 'body'"),
+        (
+            {"MLTable": TABLE % (b"parquet", b"read_delimited"), "rows.parquet": parquet()},
+            "by read_delimited",
+        ),
+        ({"MLTable": TABLE % (b"csv", b"read_parquet"), "rows.csv": b"body\nx"}, "goes with read_parquet"),
     ],
 )
 def test_data_that_are_no_bodies_are_refused_with_the_reason(files, words):
@@ -65,8 +80,21 @@ def test_data_that_are_no_bodies_are_refused_with_the_reason(files, words):
 
 
 @pytest.mark.parametrize(
-    "files", [{"rows.parquet": b"PAR1"}, {"MLTable": b"paths:\n  - file: a\n", "a": b"x"}]
+    "files",
+    [
+        {"MLTable": b"paths:\n  - file: a\n", "a": b"x"},
+        {"MLTable": TABLE % (b"csv", b"read_delta_lake"), "rows.csv": b"x"},
+    ],
 )
 def test_forms_that_are_not_read_are_named(files):
     with pytest.raises(errors.Unsupported):
         bodies.read(files, what="The data")
+
+
+def test_more_rows_than_a_profile_takes_are_refused():
+    for files in (
+        {"rows.txt": b"x\n" * (bodies.MOST_ROWS + 1)},
+        {"rows.parquet": parquet(count=bodies.MOST_ROWS + 1)},
+    ):
+        with pytest.raises(errors.TooLarge, match="a profile takes"):
+            bodies.read(files, what="The data")
