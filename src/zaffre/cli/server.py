@@ -78,7 +78,7 @@ def migrate(session: sessions.Session, given: grammar.Given) -> Any:
     "gc", grammar.option("--dry-run", takes="none", help="Only list what would be removed."), changes=True
 )
 def gc(session: sessions.Session, given: grammar.Given) -> Any:
-    """Free the space of contents, built environments and overlays that nothing needs any more."""
+    """Free the space of contents, built environments, overlays and cached packages that nothing needs any more."""
     return session.client.server.collect_garbage(dry_run=bool(given.dry_run))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zaffre.server.environments import builds, bytecode, definitions, overlays, pythons, solving, uv
+from zaffre.server.environments import builds, bytecode, definitions, overlays, pythons, slots, solving, uv
 
 BOOT = "import runpy, sys\nsys.path.append(sys.path.pop(0))\nsys.argv = sys.argv[1:]\nrunpy.run_module(sys.argv[0], run_name='__main__')\n"
 
@@ -63,6 +63,12 @@ def overlay(home, runtime_source, uv_, compiled):
 @pytest.fixture(scope="session")
 def builder(home, uv_, own, overlay, compiled):
     return builds.Builder(home, uv_=uv_, installed=[own], overlay=overlay, compiled=compiled)
+
+
+@pytest.fixture
+def kept(home):
+    """The digests of what is built."""
+    return lambda: {slot.digest for slot in slots.complete_in(home / "builds")}
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 interpreter, and noarch packages. It proves solve, lock and install; no public channel is reached by tests."""
 
 import base64
+import datetime as dt
 import functools
 import hashlib
 import http.server
 import io
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,8 +19,8 @@ from pathlib import Path
 import pytest
 import rattler
 
-from zaffre.core import errors
-from zaffre.server.environments import builds, conda, definitions, solving
+from zaffre.core import clock, errors
+from zaffre.server.environments import builds, caches, conda, definitions, solving
 
 SECRET = "pw-of-the-channel"
 SUBDIR = str(rattler.Subdir.current())
@@ -177,7 +179,7 @@ def wanted(address, *dependencies):
 
 @pytest.mark.parametrize("guarded", [False, True])
 def test_a_channels_packages_are_locked_and_installed_and_pip_respects_them(
-    channel, channels, uv_, own, home, overlay, compiled, guarded
+    channel, channels, uv_, own, home, overlay, compiled, guarded, tmp_path
 ):
     address = channel.replace("//", f"//me:{SECRET}@") + "/guarded/toy" if guarded else f"{channel}/toy"
     definition = wanted(
@@ -205,7 +207,32 @@ def test_a_channels_packages_are_locked_and_installed_and_pip_respects_them(
     assert json.loads(said) == [str(built.path / "env"), "1.17.0", "1.1", "2.0.0"]
     assert builder.ensure(lock, log=print).cached
     assert SECRET not in lock.to_json() + "\n".join(lines)
-    assert builder.remove(built.digest)
+    if not guarded:
+        clear(built, tmp_path / "conda-cache")
+        again = builder.ensure(lock, log=print, definition=definition)
+        assert (
+            subprocess.run([again.python, "-c", "import toy_lib"], check=True, env={}).returncode,
+            again.cached,
+        ) == (0, False)
+
+
+def clear(built, cache):
+    """Empty the cache of what no environment is linked to, before and after the environment has gone."""
+    found = caches.Cache(cache, "packages/*", fetched="repodata/*")
+    later = clock.now() + dt.timedelta(days=1)
+
+    def unneeded():
+        return {entry.name for entry in found.unneeded(later, {}) if entry.is_dir() and "-" in entry.name}
+
+    assert not [name for name in unneeded() if name.startswith("python-")]
+    assert any(
+        name.startswith("python-") for name in (entry.name for entry in (cache / "packages").iterdir())
+    )
+    shutil.rmtree(built.path)
+    assert any(name.startswith("python-") for name in unneeded())
+    for entry in list(found.unneeded(later, {})):
+        caches.remove(entry)
+    assert list((cache / "packages").iterdir()) == []
 
 
 def test_what_the_channel_cannot_solve_shows_the_solvers_words(channel, channels, uv_, own):
@@ -231,7 +258,9 @@ def test_a_channel_that_does_not_exist_is_an_error(channel, channels, uv_, own):
         solving.Solver(uv_, [own], channels=channels).lock(wanted(f"{channel}/nosuch", "six"), log=print)
 
 
-def test_a_file_that_is_not_the_locked_one_is_refused(channel, channels, uv_, own, home, overlay, compiled):
+def test_a_file_that_is_not_the_locked_one_is_refused(
+    channel, channels, uv_, own, home, overlay, compiled, kept
+):
     solver = solving.Solver(uv_, [own], channels=channels)
     lock = solver.lock(wanted(f"{channel}/toy", f"python={own.minor}", "toy-lib"), log=print)
     other = builds.dataclasses.replace(lock.conda[-1], sha256="0" * 64)
@@ -246,7 +275,7 @@ def test_a_file_that_is_not_the_locked_one_is_refused(channel, channels, uv_, ow
     )
     with pytest.raises(errors.Invalid):
         builder.ensure(wrong, log=print)
-    assert wrong.digest not in {one.digest for one in builder.kept()}
+    assert wrong.digest not in kept()
 
 
 def test_nothing_but_python_and_pip_asks_no_channel(uv_, own):

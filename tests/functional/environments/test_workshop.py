@@ -85,21 +85,6 @@ def test_a_show_says_what_the_lock_decided(room):
     assert service.show(None, status) is status
 
 
-def test_only_what_no_lock_names_and_nobody_runs_is_deleted(room, database):
-    kept, _ = room.build(SYSTEM, "w", "environments/gc:1", definition("six==1.11.0"), log=print)
-    gone, built = room.build(SYSTEM, "w", "environments/gc:2", definition("six==1.10.0"), log=print)
-    everything = {one.digest for one in room.builder.kept()} - {kept.digest, gone.digest}
-    assert room.unused(SYSTEM, in_use=everything, dry_run=True) == []
-    with database.write() as uow:
-        service.forget(uow, SYSTEM, "w", "environments/gc:2")
-    assert room.unused(SYSTEM, in_use=everything | {gone.digest}, dry_run=False) == []
-    assert [one.digest for one in room.unused(SYSTEM, in_use=everything, dry_run=True)] == [gone.digest]
-    assert built.path.exists()
-    room.unused(SYSTEM, in_use=everything, dry_run=False)
-    assert not built.path.exists()
-    assert kept.digest in {one.digest for one in room.builder.kept()}
-
-
 def test_the_room_opens_from_settings(database, tmp_path, runtime_source):
     table = tmp_path / "curated.toml"
     table.write_text('[ours]\nnames = ["ours-*"]\nrequirements = ["six"]\n')

@@ -35,6 +35,7 @@ from zaffre.server.artifacts import backends, uploads
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.db import schema
 from zaffre.server.endpoints.online import service as online_endpoints
+from zaffre.server.environments import service as environment_locks
 from zaffre.server.registry.versioning import service as versioning
 from zaffre.server.secrets import named as secret_service
 from zaffre.server.workers import certificates as certificate_worker
@@ -130,7 +131,13 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
     )
     tasks = tooling.open_tasks(database, serving.converting, serving.profiling)
     application = face.build(parts, ROUTERS, version=core_version.VERSION)
-    workers = [relay.build(database), serving.issuers, serving.loop, tasks.loop, looking.loop]
+    workers = [
+        relay.build(database, {"environments": environment_locks.forget}),
+        serving.issuers,
+        serving.loop,
+        tasks.loop,
+        looking.loop,
+    ]
     if parts.certificates:
         workers.append(certificate_worker.build(database, parts.certificates))
     return Parts(parts, application, workers, serving, tasks, context_tls)

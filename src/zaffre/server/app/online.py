@@ -127,7 +127,7 @@ def build(
     endless = worker.build(database, reconciler, preparations)
     issuers = trust.watch(database, box, tokens, router, wake=endless.wake)
     folders = (home.path / "services", home.path / "jobs")
-    pruner = pruning.Pruner(database, home.path / "environments", folders)
+    pruner = pruning.Pruner(database, home.path / "environments", folders, needed=building.needed)
     face = context.Online(room, runner, preparations, pruner, watch)
     return Online(face, converting, profiling, router, issuers, endless, machine, keepers)
 

@@ -45,15 +45,6 @@ class BuiltEnvironment:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Kept:
-    """What `Builder.kept` says of one built environment; times are ISO 8601."""
-
-    digest: str
-    built_at: str
-    last_used: str
-
-
 class Builder:
     """Builds below `root` (ZAFFRE_HOME/environments); uv's cache must lie there too for hard links."""
 
@@ -110,17 +101,6 @@ class Builder:
     def log_path(self, digest: str) -> Path:
         """Where the log of the last build of a lock is kept; the file may not exist."""
         return self._logs / f"{digest}.log"
-
-    def kept(self) -> list[Kept]:
-        """Every environment that is built."""
-        return [Kept(slot.digest, *slot.times()) for slot in slots.complete_in(self._builds)]
-
-    def remove(self, digest: str) -> bool:
-        """Delete a built environment and its log; whether there was one. The caller knows that nobody runs in it."""
-        self.log_path(digest).unlink(missing_ok=True)
-        existed = slots.Slot(self._builds, digest).remove()
-        self._compiled.prune()
-        return existed
 
     def _build(
         self, slot: slots.Slot, lock: locks.Lock, definition: definitions.Definition | None, log: Log

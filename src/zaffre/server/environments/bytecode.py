@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from zaffre.server.environments import caches
+
 _TIMEOUT_S = 1800.0
 _WORKERS = 2
 _TESTS = frozenset({"tests", "test", "__pycache__"})
@@ -32,6 +34,12 @@ class Store:
 
         `python` is an interpreter of version `minor`; `hold` a descriptor that stays open until it has ended.
         """
+        with caches.Guard(self._root).used():
+            self._compile_folder(python, minor, folder, hold=hold, log=log)
+
+    def _compile_folder(
+        self, python: str, minor: str, folder: Path, *, hold: int, log: Callable[[str], None]
+    ) -> None:
         tag = f"cpython-{minor.replace('.', '')}"
         missing: dict[str, list[Path]] = {}
         for package in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -44,14 +52,6 @@ class Store:
             for key, sources in missing.items():
                 self._keep(key, folder, [_compiled(source, tag) for source in sources])
         log(f"Byte code written; {len(missing)} packages were compiled for the first time.")
-
-    def prune(self) -> None:
-        """Delete what no environment links to any more."""
-        for kept in sorted(self._root.iterdir()) if self._root.is_dir() else ():
-            if not kept.name.startswith(".") and all(
-                file.stat().st_nlink == 1 for file in kept.rglob("*.pyc")
-            ):
-                shutil.rmtree(kept)
 
     def _link(self, key: str, folder: Path) -> bool:
         kept = self._root / key

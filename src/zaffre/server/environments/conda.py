@@ -13,7 +13,7 @@ import rattler
 from rattler import exceptions
 
 from zaffre.core import errors
-from zaffre.server.environments import addresses, locks
+from zaffre.server.environments import addresses, caches, locks
 
 Log = Callable[[str], None]
 Answer = TypeVar("Answer")
@@ -83,7 +83,8 @@ class Channels:
             return await asyncio.wait_for(work, self._timeout_s)
 
         try:
-            return asyncio.run(limited())
+            with caches.Guard(self._cache).used():
+                return asyncio.run(limited())
         except TimeoutError:
             raise errors.Unavailable(
                 "A conda channel did not answer in time.", hint="Try again later."

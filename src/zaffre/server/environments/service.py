@@ -3,11 +3,14 @@
 A subject is what was locked: `environments/sk:1`, or `definitions/<digest>` for an inline, curated or no-code one.
 """
 
+from collections.abc import Sequence
+
 from zaffre.contracts import environment as contract
 from zaffre.contracts import events as catalogue
 from zaffre.core import clock
 from zaffre.server import access, db, events
 from zaffre.server.environments import definitions, locks, store
+from zaffre.server.registry.environments import service as environments
 
 
 def subject_of(name: str, version: str) -> str:
@@ -42,16 +45,17 @@ def keep(
     return lock
 
 
-def forget(uow: db.UnitOfWork, caller: access.Caller, workspace: str, subject: str) -> None:
-    """Drop the lock of a version that was deleted; what was built from it goes with the next `unused`."""
-    access.require(caller, "environments/write", f"workspaces/{workspace}/{subject}")
-    store.drop(uow, workspace, subject)
+def forget(uow: db.UnitOfWork, envelopes: Sequence[catalogue.Envelope]) -> None:
+    """A subscriber of events: drops the locks of versions that were deleted. What was built goes with the next `pruning`."""
+    for envelope in envelopes:
+        if envelope.type == catalogue.EnvironmentDeleted.__name__:
+            store.drop(uow, envelope.workspace, envelope.subject)
 
 
-def known_digests(uow: db.UnitOfWork, caller: access.Caller) -> set[str]:
-    """The digest of every lock, so that builds of no lock can be told apart."""
+def registered_digests(uow: db.UnitOfWork, caller: access.Caller) -> set[str]:
+    """The digest of every lock of a version that somebody registered: what is built from it waits for its next use."""
     access.require(caller, "server/admin", "server")
-    return store.digests(uow)
+    return store.digests(uow, under="environments/", but=f"environments/{environments.ANONYMOUS}:")
 
 
 def show(lock: locks.Lock | None, status: contract.EnvironmentStatus) -> contract.EnvironmentStatus:

@@ -38,11 +38,6 @@ class Slot:
             return False
         return isinstance(marker, dict) and marker.get("path") == str(self.path)
 
-    def times(self) -> tuple[str, str]:
-        """When the folder was completed and when it was last asked for, as ISO 8601; only for a complete one."""
-        marker = json.loads(self._marker.read_text(encoding="utf-8"))
-        return str(marker["built_at"]), clock.isoformat(self.used())
-
     def used(self) -> dt.datetime:
         """When the folder was last asked for; only for a complete one."""
         return dt.datetime.fromtimestamp((self.path / _USED).stat().st_mtime, tz=dt.UTC)

@@ -43,9 +43,11 @@ def content(uow: db.UnitOfWork, workspace: str, subject: str) -> str | None:
     return found
 
 
-def digests(uow: db.UnitOfWork) -> set[str]:
-    """The digest of every lock of every workspace."""
-    return set(uow.connection.execute(sa.select(locks.c.digest).distinct()).scalars())
+def digests(uow: db.UnitOfWork, *, under: str, but: str) -> set[str]:
+    """The digests of locks of every workspace whose subject begins with the one text and not with the other."""
+    subject = locks.c.subject
+    wanted = subject.startswith(under, autoescape=True) & ~subject.startswith(but, autoescape=True)
+    return set(uow.connection.execute(sa.select(locks.c.digest).where(wanted).distinct()).scalars())
 
 
 def drop(uow: db.UnitOfWork, workspace: str, subject: str) -> None:

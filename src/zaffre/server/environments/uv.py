@@ -16,12 +16,13 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from zaffre.core import errors
-from zaffre.server.environments import addresses, index_settings, sources
+from zaffre.server.environments import addresses, caches, index_settings, sources
 from zaffre.server.environments import requirements as checked
 from zaffre.server.environments import sandbox as sandboxes
 
 Log = Callable[[str], None]
 
+_PRUNE_S = 600.0
 _KEPT_LINES = 400
 _SHOWN_LINES = 30
 _SHOWN_CHARACTERS = 4000
@@ -52,6 +53,7 @@ class Uv:
         sandbox: sandboxes.Sandbox | None = None,
     ) -> None:
         self._sandbox = sandbox
+        self._cache = cache
         self._binary = find_uv_bin()
         self._environ = {
             **index_settings.for_uv(environ),
@@ -216,6 +218,7 @@ class Uv:
             command += self._no_build
         last: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         with (
+            caches.Guard(self._cache).used() as guard,
             tempfile.TemporaryDirectory(prefix="zaffre-uv-") as folder,
             tempfile.TemporaryFile("w+") as given,
         ):
@@ -224,7 +227,7 @@ class Uv:
             process = subprocess.Popen(
                 command,
                 stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                env=environ, cwd=folder, pass_fds=() if hold is None else (hold,), umask=0o022,
+                env=environ, cwd=folder, pass_fds=_held(hold, None if inside else guard), umask=0o022,
             )  # fmt: skip
             watchdog = threading.Timer(self._timeout_s, process.kill)
             watchdog.start()
@@ -243,6 +246,17 @@ class Uv:
                     process.wait()
         if code:
             raise _failure(what, last, code)
+
+
+def prune(cache: Path) -> None:
+    """Drop what uv itself can no longer reach in its cache. Nobody else may use the cache meanwhile."""
+    command = [find_uv_bin(), "cache", "prune", "--quiet", "--cache-dir", str(cache), "--no-config"]
+    subprocess.run(command, env={"HOME": str(cache)}, timeout=_PRUNE_S, check=False, capture_output=True)
+
+
+def _held(*descriptors: int | None) -> tuple[int, ...]:
+    """The descriptors of locks that uv holds on, whatever becomes of this process."""
+    return tuple(one for one in descriptors if one is not None)
 
 
 def _arguments(options: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from zaffre.server import access, db
 from zaffre.server.environments import (
     builds,
     bytecode,
+    caches,
     conda,
     curated,
     definitions,
@@ -69,15 +70,6 @@ class Workshop:
         lock = self.lock(caller, workspace, subject, definition, log=log)
         return lock, self.builder.ensure(lock, log=log, definition=definition, debugger=debugger)
 
-    def unused(self, caller: access.Caller, *, in_use: set[str], dry_run: bool) -> list[builds.Kept]:
-        """Delete what is built from no kept lock and runs nowhere (`in_use` are lock digests); returns what went."""
-        with self.database.read() as uow:
-            needed = service.known_digests(uow, caller) | in_use
-        gone = [one for one in self.builder.kept() if one.digest not in needed]
-        for one in gone if not dry_run else ():
-            self.builder.remove(one.digest)
-        return gone
-
 
 def open_workshop(
     configured: settings.Settings,
@@ -95,12 +87,12 @@ def open_workshop(
     box = None
     if isolated and not sandbox.problem():
         box = sandbox.Sandbox(root / ".sandbox", configured.isolation_uid + 1, (configured.home,))
-    uv_ = uv.Uv(root / ".uv-cache", environ, source_builds=not isolated, sandbox=box)
-    channels = None if configured.conda_offline else conda.Channels(root / ".conda-cache")
+    uv_ = uv.Uv(root / caches.UV, environ, source_builds=not isolated, sandbox=box)
+    channels = None if configured.conda_offline else conda.Channels(root / caches.CONDA)
     solver = solving.Solver(
         uv_, installed, channels=channels, stand_in=configured.python_stand_in, prefer_shared=isolated
     )
-    compiled = bytecode.Store(root / ".bytecode")
+    compiled = bytecode.Store(root / caches.BYTECODE)
     overlay = overlays.Overlays(root / "overlays", runtime_source, uv_, compiled)
     builder = builds.Builder(
         root,

@@ -6,12 +6,27 @@ from typing import Any
 
 from zaffre.server import access, db
 from zaffre.server.artifacts import ports as artifact_ports
+from zaffre.server.endpoints.online import store
 from zaffre.server.environments import builds, definitions, resolving, workshop
 from zaffre.server.environments import locks as lock_texts
 from zaffre.server.environments import service as locks
 from zaffre.server.registry.environments import service as environments
 
 _CALLER = access.system("endpoints")
+
+
+def needed(uow: db.UnitOfWork) -> set[str]:
+    """The digests of the locks that deployments run in or may return to (`pruning.Pruner.needed`)."""
+    found = set()
+    for row in store.all_revisions(uow):
+        environment = row.resolved["environment"]
+        if row.lock_digest:
+            found.add(row.lock_digest)
+        elif "version" in environment:
+            subject = locks.subject_of(environment["name"], environment["version"])
+            lock = locks.find(uow, _CALLER, row.workspace, subject)
+            found |= {lock.digest} if lock else set()
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

@@ -159,6 +159,12 @@ def list_revisions(uow: db.UnitOfWork, key: DeploymentKey) -> list[sa.Row[Any]]:
     return list(uow.connection.execute(query))
 
 
+def all_revisions(uow: db.UnitOfWork) -> list[sa.Row[Any]]:
+    """Every revision that a deployment has or may return to: what its environment is."""
+    columns = (revisions.c.workspace, revisions.c.resolved, revisions.c.lock_digest)
+    return list(uow.connection.execute(sa.select(*columns)))
+
+
 def last_number(uow: db.UnitOfWork, key: DeploymentKey) -> int:
     query = sa.select(sa.func.max(revisions.c.number)).where(_revisions_of(key))
     return uow.connection.execute(query).scalar() or 0

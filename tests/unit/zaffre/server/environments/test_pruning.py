@@ -1,16 +1,18 @@
 """Only what no lock names, no process mentions and nobody asked for lately goes."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
 import os
 import threading
+import types
 
 import pytest
 
 from zaffre.core import clock, errors
 from zaffre.server import access
-from zaffre.server.environments import pruning, slots
+from zaffre.server.environments import pruning, service, slots, store
 
 SYSTEM = access.system("tests")
 DAY = dt.timedelta(days=1)
@@ -71,9 +73,39 @@ def test_what_a_process_mentions_stays(pruner, make, tmp_path, folder, kind):
 
 def test_what_a_lock_names_stays(pruner, make, monkeypatch):
     kept = make("builds", "a")
-    monkeypatch.setattr(pruning.service, "known_digests", lambda *_: {kept.digest})
+    monkeypatch.setattr(pruning.service, "registered_digests", lambda *_: {kept.digest})
     assert pruner.prune(SYSTEM, grace_s=0, dry_run=False).environments == []
     assert kept.path.exists()
+
+
+def test_what_somebody_may_return_to_stays(pruner, make):
+    kept, gone = make("builds", "a"), make("builds", "b")
+    careful = dataclasses.replace(pruner, needed=lambda _: {kept.digest})
+    assert careful.prune(SYSTEM, grace_s=0, dry_run=False).environments == [gone.digest]
+    assert kept.path.exists()
+
+
+def test_locks_of_registered_versions_count_and_go_with_the_version(pruner, make):
+    subjects = {
+        name: make("builds", name).digest
+        for name in ("environments/sk:1", "environments/anonymous:ab", "definitions/cd")
+    }
+    with pruner.database.write() as uow:
+        for subject, name in subjects.items():
+            store.insert(uow, "w", subject, digest=name, content="{}", now=clock.now())
+    planned = pruner.prune(SYSTEM, grace_s=0, dry_run=True)
+    assert sorted(planned.environments) == sorted(
+        [subjects["environments/anonymous:ab"], subjects["definitions/cd"]]
+    )
+    envelopes = [
+        types.SimpleNamespace(type=kind, workspace="w", subject="environments/sk:1")
+        for kind in ("EnvironmentArchived", "EnvironmentDeleted")
+    ]
+    with pruner.database.write() as uow:
+        service.forget(uow, envelopes[:1])
+        assert store.content(uow, "w", "environments/sk:1")
+        service.forget(uow, envelopes)
+    assert subjects["environments/sk:1"] in pruner.prune(SYSTEM, grace_s=0, dry_run=True).environments
 
 
 def test_what_was_asked_for_lately_or_since_the_start_stays(pruner, make):

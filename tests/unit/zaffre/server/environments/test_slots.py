@@ -68,15 +68,14 @@ def test_the_second_waits_and_shares(tmp_path):
     assert filled == [True]
 
 
-def test_listing_times_and_removal(tmp_path):
+def test_listing_use_and_removal(tmp_path):
     slot = slots.Slot(tmp_path, "ab")
     slot.fill(write, wait=unexpected)
     (tmp_path / "half").mkdir()
     assert [one.digest for one in slots.complete_in(tmp_path)] == ["ab"]
-    built_at, last_used = slot.times()
+    last_used = slot.used()
     slot.touch()
-    assert built_at <= slot.times()[1]
-    assert last_used <= slot.times()[1]
+    assert last_used <= slot.used()
     assert slot.remove()
     assert not slot.remove()
     assert slots.complete_in(tmp_path) == []
