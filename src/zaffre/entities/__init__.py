@@ -4,6 +4,7 @@ from zaffre.contracts.assets import AutoDeleteSetting
 from zaffre.contracts.base import CreationContext
 from zaffre.contracts.collection import DataAsset, DataCollector, DeploymentCollection, RequestLogging
 from zaffre.contracts.data import Data
+from zaffre.contracts.endpoint_keys import EndpointAadToken, EndpointAuthKeys, EndpointAuthToken
 from zaffre.contracts.environment import BuildContext, Environment
 from zaffre.contracts.model import DeploymentTemplateReference, Model
 from zaffre.contracts.online_deployment import (
@@ -42,6 +43,9 @@ __all__ = [
     "DefaultScaleSettings",
     "DeploymentCollection",
     "DeploymentTemplateReference",
+    "EndpointAadToken",
+    "EndpointAuthKeys",
+    "EndpointAuthToken",
     "Environment",
     "IdentityConfiguration",
     "KubernetesOnlineDeployment",

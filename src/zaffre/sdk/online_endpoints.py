@@ -1,36 +1,18 @@
 """`ml_client.online_endpoints`: addresses, keys, traffic, and sending rows to them."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from zaffre.contracts import online_endpoint
+from zaffre.contracts import endpoint_keys, online_endpoint
 from zaffre.core import errors
 from zaffre.sdk import operations, paging, pollers, private
 
 _AUDIENCE = "https://ml.azure.com"
+_Opens = endpoint_keys.EndpointAuthKeys | endpoint_keys.EndpointAuthToken | endpoint_keys.EndpointAadToken
 _SCORING_TIMEOUT = httpx.Timeout(200.0, connect=10.0)
-
-
-@dataclasses.dataclass(frozen=True)
-class EndpointAuthKeys:
-    """The two keys of an endpoint; either opens it. Printed forms do not show them."""
-
-    primary_key: str = dataclasses.field(repr=False)
-    secondary_key: str = dataclasses.field(repr=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class EndpointAuthToken:
-    """A token that opens an endpoint until it expires; times are seconds since 1970. Printed forms do not show it."""
-
-    access_token: str = dataclasses.field(repr=False)
-    expiry_time_utc: float = 0
-    refresh_after_time_utc: float = 0
-    token_type: str = "Bearer"  # noqa: S105 the word that stands before a token
 
 
 class OnlineEndpointOperations:
@@ -92,21 +74,24 @@ class OnlineEndpointOperations:
         found: dict[str, Any] = self._scope.wire.get(self._path(name, "metrics"), window=str(window))
         return found
 
-    def get_keys(self, name: str) -> EndpointAuthKeys | EndpointAuthToken:
+    def get_keys(self, name: str) -> _Opens:
         """What opens the endpoint: both keys, or a token. They are secrets. Raises Unauthenticated when neither this
         server nor the client's credential has a token for it."""
         return self._credentials(self.get(name))
 
-    def _credentials(self, endpoint: online_endpoint.OnlineEndpoint) -> EndpointAuthKeys | EndpointAuthToken:
+    def _credentials(self, endpoint: online_endpoint.OnlineEndpoint) -> _Opens:
         name = str(endpoint.name)
         if endpoint.auth_mode == "key":
             keys = self._scope.wire.get(self._path(name, "credentials"))
-            return EndpointAuthKeys(keys["primary_key"], keys["secondary_key"])
+            return endpoint_keys.EndpointAuthKeys(
+                primary_key=keys["primary_key"], secondary_key=keys["secondary_key"]
+            )
         if endpoint.auth_mode == "aml_token":
-            return EndpointAuthToken(**self._scope.wire.send("POST", self._path(name, "token")).json())
+            given = self._scope.wire.send("POST", self._path(name, "token")).json()
+            return endpoint_keys.EndpointAuthToken(**given)
         return self._foreign_token(endpoint)
 
-    def _foreign_token(self, endpoint: online_endpoint.OnlineEndpoint) -> EndpointAuthToken:
+    def _foreign_token(self, endpoint: online_endpoint.OnlineEndpoint) -> endpoint_keys.EndpointAadToken:
         """A token of the issuer, by the credential that the client was made with."""
         audience = (endpoint.zaffre.audience if endpoint.zaffre else None) or _AUDIENCE
         ask = getattr(self._scope.credential, "get_token", None)
@@ -116,8 +101,7 @@ class OnlineEndpointOperations:
                 "credential that could get one.",
                 hint=f"MLClient(credential, ...) takes any object with get_token; the audience is {audience}.",
             )
-        given = ask(f"{audience}/.default")
-        return EndpointAuthToken(str(given.token), float(given.expires_on), float(given.expires_on))
+        return endpoint_keys.EndpointAadToken(ask(f"{audience}/.default"))
 
     def begin_regenerate_keys(
         self, name: str, *, key_type: str = "primary", key_value: str | None = None
@@ -187,7 +171,9 @@ class OnlineEndpointOperations:
 
     def _key(self, endpoint: online_endpoint.OnlineEndpoint) -> dict[str, str]:
         found = self._credentials(endpoint)
-        secret = found.primary_key if isinstance(found, EndpointAuthKeys) else found.access_token
+        secret = (
+            found.primary_key if isinstance(found, endpoint_keys.EndpointAuthKeys) else found.access_token
+        )
         return {"authorization": f"Bearer {secret}"}
 
     def _path(self, name: str, *more: str) -> str:

@@ -2,14 +2,16 @@
 
 import inspect
 import json
+import types
 
 import pytest
 
-from zaffre import MLClient
+from zaffre import MLClient, entities
 from zaffre.contracts import model, online_endpoint
 from zaffre.core import errors
 
 original = pytest.importorskip("azure.ai.ml")
+original_entities = pytest.importorskip("azure.ai.ml.entities")
 
 
 @pytest.fixture
@@ -117,3 +119,24 @@ def test_keys_are_not_printed(client, served):
     keys = client.online_endpoints.get_keys("abc")
     assert (keys.primary_key, keys.secondary_key) == ("geheim1", "geheim2")
     assert "geheim" not in repr(keys)
+    assert isinstance(keys, entities.EndpointAuthKeys)
+
+
+def test_what_opens_an_endpoint_has_the_classes_and_fields_of_the_original():
+    given = types.SimpleNamespace(token="geheim", expires_on=17)
+    for name, arguments in {
+        "EndpointAuthKeys": {"primary_key": "geheim", "secondary_key": "geheim"},
+        "EndpointAuthToken": {
+            "access_token": "geheim",
+            "expiry_time_utc": 1.5,
+            "refresh_after_time_utc": 1.0,
+            "token_type": "Bearer",
+        },
+    }.items():
+        ours, theirs = getattr(entities, name), getattr(original_entities, name)
+        assert vars(ours(**arguments)) == vars(theirs(**arguments))
+        assert vars(ours()) == vars(theirs())
+        assert "geheim" not in repr(ours(**arguments))
+    ours, theirs = entities.EndpointAadToken(given), original_entities.EndpointAadToken(given)
+    assert vars(ours).items() >= vars(theirs).items()
+    assert "geheim" not in repr(ours)
