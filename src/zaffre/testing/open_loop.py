@@ -61,7 +61,7 @@ class OpenLoop:
     """Sends `{"number": n}` to a scoring address, `rate` times a second. Context manager.
 
     A connection that nobody accepts is tried again for some seconds, as clients do (nothing was sent yet), and counted in
-    `refused`. `samples` are kept when asked for.
+    `refusals`, by the moment it was tried. `samples` are kept when asked for.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class OpenLoop:
         self._idle: list[Connection] = []
         self.sent = 0
         self.answered = 0
-        self.refused = 0
+        self.refusals: list[float] = []
         self.failures: list[str] = []
         self.excused: list[str] = []
         self.samples: list[Sample] | None = [] if samples else None
@@ -165,10 +165,11 @@ class OpenLoop:
     async def _connected(self) -> Connection:
         end = time.monotonic() + _CONNECT_S
         while True:
+            tried_at = time.monotonic()
             try:
                 return await asyncio.open_connection(*self._address, ssl=self._tls)
             except ConnectionError:
-                self.refused += 1
+                self.refusals.append(tried_at)
                 if time.monotonic() > end:
                     raise
                 await asyncio.sleep(0.02)

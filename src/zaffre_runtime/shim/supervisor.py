@@ -12,8 +12,8 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
+from zaffre_runtime.shim import gap, limits, logs, policy, records, spawn, state, stragglers, watch
 from zaffre_runtime.shim import home as home_of
-from zaffre_runtime.shim import limits, logs, policy, records, spawn, state, stragglers, watch
 
 _LOOK_S = 1.0  # how often the folder is looked at without a poke
 _KILL_GRACE_S = 2.0
@@ -39,6 +39,8 @@ class Supervisor:
         self._time_limit_s = float(spec.get("time_limit_s") or "inf")
         self._log = logs.LogWriter(home.log_folder, int(spec.get("log_max_bytes", 64 << 20)))
         self._watch = watch.Watch(spec.get("liveness"))
+        address = spec.get("kept_address")
+        self._gap = gap.Gap((str(address[0]), int(address[1])) if address else None)
         self._group = limits.ControlGroup(
             str(spec.get("limits_group") or home.unique_name), spec.get("limits", {})
         )
@@ -93,7 +95,9 @@ class Supervisor:
         poll = select.poll()
         for descriptor, events in self._watched():
             poll.register(descriptor, events)
-        deadline = min(self._next_look, self._next_start, self._kill_at, self._watch.deadline())
+        deadline = min(
+            self._next_look, self._next_start, self._kill_at, self._watch.deadline(), self._gap.deadline()
+        )
         self._ready = dict(poll.poll(max(0, min(deadline - time.monotonic(), _LOOK_S)) * 1000 + 1))
         if self._attempt:
             self._hear_report()  # before the output: who sees output also sees the PID
@@ -184,6 +188,7 @@ class Supervisor:
                 self._became_ready(time.monotonic())
 
     def _keep_times(self, now: float) -> None:
+        self._gap.tick(now)
         if now >= self._next_start:
             self._start_attempt(now)
         if self._attempt is None:
@@ -206,6 +211,7 @@ class Supervisor:
         self._ready_since = now
         if self._home.door:
             self._home.door.answer()
+        self._gap.release()
         self._record.set(state="running", ready_at=records.utc_now(), reason="")
         if self._watch.exists:
             self._record.set(ever_ready=True)
@@ -260,6 +266,7 @@ class Supervisor:
             return
         self._next_start = watch.NEVER
         self._watch.stop()
+        self._gap.drop()
         if self._home.door:
             self._home.door.shut()
         if self._attempt is None:
@@ -283,6 +290,8 @@ class Supervisor:
     def _attempt_ended(self, status: int, now: float) -> None:
         attempt = self._attempt
         assert attempt is not None
+        if self._record.state == "running":
+            self._gap.hold(now)
         if self._home.door:
             self._home.door.hold()
         stragglers.end_all(self._home.folder, attempt.leader)
@@ -333,6 +342,7 @@ class Supervisor:
         self._record.set(**changes)
 
     def _finish(self) -> None:
+        self._gap.drop()
         signal.set_wakeup_fd(-1)
         self._group.remove()
         self._home.leave()

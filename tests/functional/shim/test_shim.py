@@ -4,8 +4,11 @@ import ast
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -151,3 +154,85 @@ def test_a_machine_restart_that_emptied_run_is_survived(service, tmp_path):
     start(folder, *by_path(sys.executable))
     service_runner.await_that((tmp_path / "run").is_dir, "the socket folder is there again")
     assert records.lock_holder(str(folder))
+
+
+ANSWERS = """
+import http.server, os, socket, sys, time
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 100
+    def server_bind(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().server_bind()
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = str(os.getpid()).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+Server(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+ASKED = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def answered(connection):
+    connection.sendall(ASKED)
+    text = b""
+    while b"\r\n\r\n" not in text or text.endswith(b"\r\n\r\n"):
+        got = connection.recv(4096)
+        assert got, text
+        text += got
+    return int(text.rpartition(b"\n")[2])
+
+
+def test_an_address_is_kept_while_its_process_is_started_again(service):
+    port = free_port()
+    folder = service(
+        ANSWERS,
+        argv=[sys.executable, "-c", ANSWERS, str(port)],
+        kept_address=["127.0.0.1", port],
+        restart={"policy": "always", "backoff_s": 0.5},
+        liveness={"path": "/", "port": port, "period_s": 60, "timeout_s": 5, "failure_threshold": 9},
+    )
+    assert start(folder, *by_path(sys.executable)).returncode == 0
+
+    def state():
+        return records.read_json(str(folder / "state.json"))
+
+    service_runner.await_that(lambda: state()["state"] == "running", "an answer")
+    first = state()["pid"]
+    with socket.create_connection(("127.0.0.1", port)) as early:
+        assert answered(early) == first
+        os.kill(first, signal.SIGKILL)
+        service_runner.await_that(lambda: state()["state"] == "backoff", "its death to be heard of")
+        held = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(20)]
+        later = []
+        while state()["state"] != "running":
+            later.append(socket.create_connection(("127.0.0.1", port), timeout=30))
+            time.sleep(0.01)
+    second = state()["pid"]
+    assert [answered(one) for one in held + later] == [second] * len(held + later)
+    assert answered(held[0]) == second  # and the connection stays
+    for one in held + later:
+        one.close()
+    shim_pid = state()["shim_pid"]
+    children = Path(f"/proc/{shim_pid}/task/{shim_pid}/children")
+    service_runner.await_that(
+        lambda: children.read_text().split() == [str(second)], "the end of who passed on"
+    )
+    os.kill(second, signal.SIGKILL)
+    service_runner.await_that(lambda: state()["state"] == "backoff", "its death to be heard of")
+    waiting = socket.create_connection(("127.0.0.1", port), timeout=30)
+    records.request_stop(str(folder), 0)
+    with pytest.raises(ConnectionResetError):  # nobody comes back: who waits is told
+        answered(waiting)
+    waiting.close()

@@ -64,6 +64,8 @@ class ServiceSpec:
     `files` (name -> text) are written where only the process reads them, at `paths(id).files / name`.
     With `listen` the place opens the service's socket and hands it to the process as a descriptor, whose number is in
     `ZAFFRE_LISTEN_FD`; it lives on while the process is started again, so that callers wait and are not refused.
+    `kept_address` is one that the process opens itself (with SO_REUSEPORT); while it is started again the place keeps it open, and
+    gives those that connected meanwhile to the next process.
     When isolated, the process sees system folders, its own folders, `read_only_paths` (with what lies below
     them readable by others), `writable_paths`, and each `binds` source at its target, read-only. An attempt that runs
     longer than `time_limit_s` is ended.
@@ -79,6 +81,7 @@ class ServiceSpec:
     writable_paths: tuple[str, ...] = ()
     binds: tuple[tuple[str, str], ...] = ()
     listen: bool = False
+    kept_address: tuple[str, int] | None = None
     devices: tuple[str, ...] = ()
     isolate: bool = True
     limits: Limits = Limits()

@@ -17,7 +17,7 @@ from zaffre.server.compute import ports
 
 _COPIED = (
     "id", "argv", "environment", "cwd", "limits", "restart", "start_timeout_s", "time_limit_s", "log_max_bytes", "listen",
-    "devices",
+    "devices", "kept_address",
 )  # fmt: skip
 
 _PROBE_PATH = re.compile(r"/[!-~]*")

@@ -162,6 +162,7 @@ class Envoy:
             argv=argv,
             files={"bootstrap.json": files.text(files.bootstrap(place))},
             isolate=False,
+            kept_address=(self.host, self.port),
             restart=ports.Restart(backoff_s=0.01, backoff_max_s=1.0, stable_s=5.0, fatal_exit_codes=()),
             liveness=ports.Probe(path="/ready", period_s=5, timeout_s=5, failure_threshold=6),
         )
