@@ -20,6 +20,8 @@ class Face:
     collection: str
     found_by: Mapping[str, grammar.Option] = dataclasses.field(default_factory=dict)
     changed_by: Mapping[str, grammar.Option] = dataclasses.field(default_factory=dict)
+    # Whether `--registry-name azureml` shows curated ones.
+    curated: bool = False
 
     def of(self, session: sessions.Session) -> Any:
         """The SDK's operations."""
@@ -60,12 +62,15 @@ class Face:
 
 def _reading(face: Face) -> None:
     def show(session: sessions.Session, given: grammar.Given) -> Any:
-        entities.refuse_registry(given)
         _refuse_reference(given, str(face.noun.name))
+        if _asks_for_curated(face, given):
+            return face.of(session).get_curated(given.name)
         return face.of(session).get(given.name, given.version, given.label)
 
     def list_(session: sessions.Session, given: grammar.Given) -> list[Any]:
-        entities.refuse_registry(given)
+        if _asks_for_curated(face, given):
+            curated = face.of(session).list_curated()
+            return [one for one in curated if given.name in (None, one.name)][: given.max_results]
         wanted = {key: getattr(given, key) for key in face.found_by}
         wanted |= {key: _moment(given, key) for key in ("created_after", "created_before")}
         tags = arguments.pairs(given.tag, option="--tag")  # before anybody looks for a server
@@ -82,6 +87,14 @@ def _reading(face: Face) -> None:
     list_.__doc__ = f"List the latest version of each {face.what}, or all versions of one."
     face.noun.verb("show", *face.one(), options.REGISTRY)(show)
     face.noun.verb("list", options.name(face.what), *face.found_by.values(), *options.LISTING)(list_)
+
+
+def _asks_for_curated(face: Face, given: grammar.Given) -> bool:
+    """Whether the registry of curated environments is meant. Raises Unsupported for any other."""
+    if face.curated and given.registry_name == "azureml":
+        return True
+    entities.refuse_registry(given)
+    return False
 
 
 def _changing(face: Face) -> None:

@@ -109,5 +109,5 @@ def refuse_registry(given: grammar.Given) -> None:
     if given.registry_name:
         raise errors.Unsupported(
             "A registry beside workspaces (--registry-name) is not part of Zaffre yet.",
-            hint="Register in the workspace instead.",
+            hint="Register in the workspace instead. Environments: `--registry-name azureml` shows the curated ones.",
         )

@@ -9,7 +9,7 @@ from zaffre.core import errors
 noun = grammar.Noun("environment", help="Environments: what must be installed for code to run.")
 
 
-face = assets.Face(noun, "environment", "environments")
+face = assets.Face(noun, "environment", "environments", curated=True)
 face.hang()
 face.hang_deployments()
 

@@ -61,7 +61,10 @@ VSCODE = _option(
 )
 WEB = _option("--web", takes="none", help="Print the address for a browser.")
 WEB_E = _option("--web", "-e", takes="none", help="Print the address for a browser.")
-REGISTRY = _option("--registry-name", help="Not part of Zaffre yet.")
+REGISTRY = _option(
+    "--registry-name",
+    help="Not part of Zaffre yet, but for `azureml`: the curated environments, list and show.",
+)
 MAX_RESULTS = _option("--max-results", "-r", type=click.IntRange(min=1), help="Print at most so many.")
 ARCHIVED_ONLY = _option("--archived-only", takes="none", help="List archived ones only.")
 INCLUDE_ARCHIVED = _option("--include-archived", takes="none", help="List archived ones too.")

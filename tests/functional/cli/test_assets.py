@@ -150,7 +150,27 @@ def test_a_curated_environment_is_shown_though_nobody_registered_it(zaffre):
     shown = json.loads(zaffre.out("environment", "show", "-n", name, "-v", "12"))
     assert (shown["name"], shown["version"]) == (name, "12")
     assert any("scikit-learn" in line for line in shown["zaffre"]["requirements"])
-    assert "AzureML-nothing" in zaffre("environment", "show", "-n", "AzureML-nothing", code=4).stderr
+    unknown = zaffre("environment", "show", "-n", "AzureML-sklaern-1.5", code=4).stderr
+    assert "'AzureML-sklaern-1.5' is not known here" in unknown
+    assert "sklearn-1.5" in unknown
+    assert "zaffre environment list --registry-name azureml" in unknown
+
+
+def test_the_registry_of_curated_environments_is_read_as_with_az(zaffre):
+    listed = json.loads(zaffre.out("environment", "list", "--registry-name", "azureml", "-o", "json"))
+    names = [item["name"] for item in listed]
+    assert {"sklearn-1.5", "minimal"} <= set(names)
+    assert not [name for name in names if "*" in name or name.startswith("no-code")]
+    one = zaffre.value(
+        "environment", "list", "--registry-name", "azureml", "-n", "sklearn-1.5", "--query", "[].name"
+    )
+    assert one == "sklearn-1.5"
+    words = ("environment", "show", "--registry-name", "azureml", "-n")
+    shown = json.loads(zaffre.out(*words, "sklearn-1.5", "--label", "latest"))
+    assert "scikit-learn~=1.5.0" in shown["zaffre"]["requirements"]
+    assert "not known here" in zaffre(*words, "nothing-like-it", code=4).stderr
+    assert "azureml" in zaffre("environment", "list", "--registry-name", "ours", code=6).stderr
+    zaffre("model", "list", "--registry-name", "azureml", code=6)
 
 
 def test_data_assets(zaffre, tmp_path):

@@ -97,6 +97,8 @@ EXPECTED = {
     **of_noun("data", DATA),
     **of_noun("environments", ENVIRONMENT),
     **deletions("environments"),
+    ("get", "/api/v1/registries/azureml/environments"): (ANYBODY, None),
+    ("get", "/api/v1/registries/azureml/environments/{name}"): (ANYBODY, None),
     ("post", WS + "/environments/{name}/clone"): (WRITE, {"source": "azureml:thing:1"}),
     ("get", WS + "/environments/{name}/versions/{version}/lock"): (READ, None),
     ("get", WS + "/secrets"): (READ, None),

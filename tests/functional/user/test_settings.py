@@ -29,6 +29,9 @@ def settled(another, tmp_path_factory):
             "ZAFFRE_START_TIMEOUT_S": "8",
         }
         user = another(root / "home", root / "work", settings)
+        table = '[team-xgb]\nnames = ["team-xgb", "team-xgb-*"]\nrequirements = ["six==1.17.0"]\n'
+        settings["ZAFFRE_CURATED_ENVIRONMENTS_FILE"] = str(user.write("curated.toml", table))
+        user.environment |= settings
         user.write("model/weights.txt", "1 2 3")
         user.write("environment/conda.yml", "dependencies: [python]\n")
         user.write("onlinescoring/score.py", "def init():\n    pass\n\ndef run(data):\n    return data\n")
@@ -59,6 +62,13 @@ def test_the_endpoint_answers_at_a_host_of_its_own(settled):
     assert ask(settled, key="wrong").status_code == 401
     said = settled.error("az ml online-endpoint invoke -n churn --request-file blue.yml", 7)
     assert "churn.default.models.test" in said
+
+
+def test_names_of_a_table_of_ones_own_are_curated_too(settled):
+    listed = settled.json("az ml environment list --registry-name azureml")
+    assert listed[0]["name"] == "team-xgb"
+    shown = settled.json("az ml environment show -n AzureML-team-xgb-2 --version 1")
+    assert shown["zaffre"]["requirements"] == ["six==1.17.0"]
 
 
 def test_an_init_that_hangs_fails_in_time_and_says_so(settled):

@@ -1,5 +1,6 @@
 """Routes of environments."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import fastapi
@@ -16,15 +17,18 @@ _GRACE_S = 3600.0
 
 def _curated(parts: context.Context, name: str, version: str) -> dict[str, Any] | None:
     """What stands for a curated name. It means the same in every version."""
-    found = parts.online.room.curated.find(name) if curated.is_curated(name) else None
-    if found is None:
+    if not curated.is_curated(name):
         return None
-    extension = {"requirements": list(found.pip), "python": found.python}
+    found = parts.online.room.curated.definition(name)
+    shown = _shown(name, found.source or name, found.pip, found.python)
+    return shown if version.startswith("@") else {**shown, "version": version}
+
+
+def _shown(name: str, what: str, requirements: Sequence[str], python: str | None) -> dict[str, Any]:
     return {
         "name": name,
-        **({} if version.startswith("@") else {"version": version}),
-        "description": f"Curated: this is what Zaffre installs for {found.source or name}.",
-        "zaffre": {key: value for key, value in extension.items() if value},
+        "description": f"Curated: this is what Zaffre installs for {what}.",
+        "zaffre": {"requirements": list(requirements), **({"python": python} if python else {})},
     }
 
 
@@ -68,6 +72,23 @@ def collect(
 ) -> pruning.Report:
     """Remove built environments and overlays that nothing needs; a dry run (the default) only lists them."""
     return parts.online.pruner.prune(caller, grace_s=grace_s, dry_run=dry_run)
+
+
+@router.get("/registries/azureml/environments")
+def list_curated(caller: auth.CallerDep, parts: context.Deps) -> dict[str, Any]:
+    """The curated environments: names of Azure Machine Learning's that Zaffre has something for, and those of the server's own table."""
+    items = [
+        _shown(entry.name, ", ".join(entry.names), entry.requirements, entry.python)
+        for entry in parts.online.room.curated.listed()
+    ]
+    return {"items": items, "next": None}
+
+
+@router.get("/registries/azureml/environments/{name}")
+def show_curated(name: str, caller: auth.CallerDep, parts: context.Deps) -> dict[str, Any]:
+    """What stands for one curated name."""
+    found = parts.online.room.curated.definition(name)
+    return _shown(name, found.source or name, found.pip, found.python)
 
 
 @router.get("/workspaces/{workspace}/environments/{name}/versions/{version}/lock")

@@ -22,6 +22,7 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 _IMAGE = re.compile(r"mcr\.microsoft\.com/azureml/(?:curated/)?(?P<name>[^/:@]+)(?:[:@].*)?$", re.IGNORECASE)
+_NO_CODE = "no-code-"
 _KEYS = {"names", "python", "requirements"}
 
 
@@ -33,6 +34,11 @@ class Entry:
     names: tuple[str, ...]
     python: str | None
     requirements: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The first of its names that is no pattern, else its title."""
+        return next((name for name in self.names if "*" not in name), self.title)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +63,13 @@ class Table:
         near = difflib.get_close_matches(name, sorted(set(plain)), n=3, cutoff=0.4)
         raise errors.NotFound(
             f"The curated environment {reference!r} is not known here.",
-            hint=f"Nearest: {', '.join(near)}."
-            if near
-            else "Give a conda_file, or extend the table of curated names.",
+            hint=(f"Nearest: {', '.join(near)}. " if near else "Give a conda_file, or extend the table. ")
+            + "`zaffre environment list --registry-name azureml` lists them.",
         )
+
+    def listed(self) -> list[Entry]:
+        """What people may name, in the order in which names are tried."""
+        return [entry for entry in self.entries if not entry.title.startswith(_NO_CODE)]
 
     def read(self, fields: Mapping[str, Any]) -> definitions.Definition:
         """As `definitions.from_fields`, but a curated image alone is understood too."""
@@ -97,7 +106,7 @@ def _definition(entry: Entry, reference: str) -> definitions.Definition:
     plain = definitions.from_fields(fields)
     return (
         plain
-        if entry.title.startswith("no-code-")
+        if entry.title.startswith(_NO_CODE)
         else dataclasses.replace(plain, source=f"{reference} ({entry.title})")
     )
 
