@@ -82,6 +82,12 @@ class Settings:
     max_upload_bytes: int = _field(1 << 40, "largest single file that can be registered")
     drain_s: float = _field(30.0, "longest wait for requests in flight when a replica is stopped")
     start_timeout_s: float = _field(600.0, "longest time a replica may take from start to first ready")
+    conversion_cpu_cores: float = _field(
+        0.0, "cores that a job which loads a model to convert it may use; 0: all"
+    )
+    conversion_memory_bytes: int = _field(
+        0, "memory that such a job may use; 0: three quarters of the machine's"
+    )
     gpus: str = _field(
         "auto", "GPUs of this machine: auto asks nvidia-smi; or their ids, such as 0,1; or none"
     )

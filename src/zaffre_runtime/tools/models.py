@@ -6,6 +6,7 @@ boosters, and torch modules. Called by the tools.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pickle
 from pathlib import Path
@@ -215,7 +216,8 @@ def _torch_model(model: Any, folder: Path) -> UserModel:
     import numpy as np
     import torch
 
-    model.eval()
+    with contextlib.suppress(NotImplementedError):  # an exported program stays as it was when it was exported
+        model.eval()
 
     def predict(rows: Any) -> Any:
         with torch.no_grad():

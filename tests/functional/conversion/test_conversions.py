@@ -1,12 +1,15 @@
 """Conversions as operations: a job converts, the server registers, and nothing is lost by a restart."""
 
+import dataclasses
 import os
 
 import pytest
+import xgboost
 from sklearn import datasets, linear_model
 
 from zaffre.core import errors
 from zaffre.server import events, operations
+from zaffre.server.compute import ports
 from zaffre.server.lineage import service as lineage
 from zaffre.testing import online
 
@@ -33,12 +36,20 @@ class TellsWhoItIs:
         return exec, (code.format(home=self.home),)
 
 
+class TakesMuchMemory:
+    """Its pickle runs code: it fills 2 GB."""
+
+    def __reduce__(self):
+        return exec, ("held = bytearray(2 << 30)",)
+
+
 def test_a_new_version_says_where_it_comes_from(desk):
     desk.model(LOGISTIC)
     done = desk.wait(desk.ask())
     assert done["state"] == "Succeeded", done
     assert done["result"]["model"] == "iris:2"
     assert done["result"]["sample"] == "200 made-up rows (seed 0)"
+    assert done["result"]["limits_enforced"] is not bool(done["result"].get("limits_note"))
     made = desk.get("iris", "2")
     assert made.tags == {"converted_from": "iris:1", "format": "onnx"}
     assert made.path.endswith("/model.onnx")
@@ -95,6 +106,29 @@ def test_a_model_that_does_not_load_ends_with_the_loaders_words(desk):
     done = desk.wait(desk.ask())
     assert done["state"] == "Failed"
     assert "model.pkl cannot be loaded" in done["error"]["detail"]
+
+
+def test_a_booster_in_xgboosts_own_form_goes_the_whole_way(desk):
+    fitted = xgboost.XGBClassifier(n_estimators=5, max_depth=3, n_jobs=1).fit(IRIS.data, IRIS.target)
+    desk.register({"model.ubj": bytes(fitted.get_booster().save_raw("ubj"))}, "boosted")
+    done = desk.wait(desk.ask(name="boosted"))
+    assert done["state"] == "Succeeded", done
+    made = desk.get("boosted", "2")
+    assert made.properties["zaffre.framework"] == "xgboost"
+    assert "onnxmltools" in made.properties["zaffre.converters"]
+
+
+def test_a_model_that_takes_more_memory_than_conversions_get_ends_with_what_to_do(desk):
+    desk.stop()
+    limits = ports.Limits(cpu_cores=1, memory_bytes=512 << 20)
+    desk.house.converting = dataclasses.replace(desk.house.converting, limits=limits)
+    desk.restart()
+    desk.model(TakesMuchMemory())
+    done = desk.wait(desk.ask())
+    assert done["state"] == "Failed"
+    if "more memory than its limit" not in done["error"]["detail"]:
+        pytest.skip(f"control groups may not be written here: {done['error']['detail']}")
+    assert "conversion_memory_bytes" in done["error"]["hint"]
 
 
 def test_work_is_given_up_when_somebody_says_so(desk):

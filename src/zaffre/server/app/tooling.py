@@ -8,6 +8,8 @@ from zaffre.server import access, db, operations
 from zaffre.server.app import home as homes
 from zaffre.server.app import runners
 from zaffre.server.artifacts import service as artifacts
+from zaffre.server.compute import ports
+from zaffre.server.compute import service as compute
 from zaffre.server.conversion import service as conversions
 from zaffre.server.conversion import work as conversion_work
 from zaffre.server.environments import builds, definitions, resolving, workshop
@@ -42,6 +44,16 @@ def conversion_means(
         runner=runners.open_jobs(configured, home),
         blobs=blobs,
         folder=home.path / "conversions",
+        limits=_limits(configured),
+    )
+
+
+def _limits(configured: settings.Settings) -> ports.Limits:
+    """Of a job that loads a user's model: what was set, else the machine without the room that others need."""
+    machine = compute.machine()
+    return ports.Limits(
+        cpu_cores=configured.conversion_cpu_cores or float(machine.cpu_cores),
+        memory_bytes=configured.conversion_memory_bytes or machine.memory_bytes * 3 // 4,
     )
 
 

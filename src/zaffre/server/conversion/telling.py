@@ -10,6 +10,10 @@ _KEPT = (
     "opset", "numbers", "framework", "model_type", "sample", "rtol", "atol", "largest_difference", "methods",
     "original_ms_1", "onnx_ms_1", "speedup_1", "original_ms_1000", "onnx_ms_1000", "speedup_1000",
 )  # fmt: skip
+_MEMORY = "more memory than its limit"
+_MORE_MEMORY = (
+    "An administrator may give conversions more: the setting conversion_memory_bytes of the server."
+)
 
 
 def version(name: str, path: str, source: dict[str, Any], facts: dict[str, Any]) -> model_contract.Model:
@@ -53,7 +57,8 @@ def ended(status: jobs.JobStatus) -> errors.ZaffreError:
         return errors.Unavailable(
             "The conversion's process was lost: it was killed, or the machine restarted.", hint="Ask again."
         )
-    return errors.Invalid(f"The conversion's process ended: {status.reason}.\n{lines}".rstrip())
+    hint = _MORE_MEMORY if _MEMORY in status.reason else None
+    return errors.Invalid(f"The conversion's process ended: {status.reason}.\n{lines}".rstrip(), hint=hint)
 
 
 def _text(value: Any) -> str:

@@ -33,12 +33,11 @@ _TOOL = "zaffre_runtime.tools.convert"
 _ASKED, _RESULT, _FILE = "task.json", "result.json", "model.onnx"
 _LOOK_S = 0.2
 _MOST_RESULT, _MOST_MODEL = 4 << 20, 8 << 30
-_LIMITS = ports.Limits(cpu_cores=None, memory_bytes=None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Means:
-    """What it works with. `folder` holds the files of conversions under way."""
+    """What it works with. `folder` holds the files of conversions under way, `limits` are those of each job."""
 
     database: db.Database
     resolver: resolving.Resolver
@@ -46,6 +45,7 @@ class Means:
     runner: jobs.JobRunner
     blobs: artifacts.Room
     folder: Path
+    limits: ports.Limits = dataclasses.field(default_factory=ports.Limits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _spec(
         },
         files={_ASKED: json.dumps(told)},
         read_only_paths=(str(built.path), str(built.overlay), str(folder)),
-        limits=_LIMITS,
+        limits=means.limits,
         timeout_s=asked["timeout_s"],
     )
 
@@ -165,6 +165,9 @@ def _answer(runner: jobs.JobRunner, job_id: str) -> dict[str, Any]:
         raise telling.refused(answer["error"])
     if status.state != "succeeded":
         raise telling.ended(status)
+    answer["limits_enforced"] = status.limits_enforced
+    if not status.limits_enforced:
+        answer["limits_note"] = f"cpu and memory of the job were not limited: {status.limits_reason}"
     return answer
 
 
