@@ -35,3 +35,23 @@ def test_what_was_sent_is_counted(router, upstreams, state, call):
 def test_a_router_that_is_away_says_so(make_router):
     with pytest.raises(errors.Unavailable):
         make_router().stats()
+
+
+def test_what_is_refused_before_a_deployment_is_chosen_is_counted_for_its_endpoint(
+    router, upstreams, state, call
+):
+    blue = upstreams("blue")
+    router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}))
+    for key in ("wrong", "", "wrong"):
+        assert call(key=key).status_code == 401
+    assert call(key="wrong", headers={"azureml-model-deployment": "green"}).status_code == 401
+    assert call(headers={"azureml-model-deployment": "green"}).status_code == 404
+    assert call("/default/absent/score").status_code == 404
+    assert call().status_code == 200
+    found = router.stats()
+    assert found.refused == {
+        ("default", "churn", 401): 4,
+        ("default", "churn", 404): 1,
+        ("", "", 404): 1,
+    }
+    assert found.bad_tokens == 0

@@ -50,7 +50,7 @@ def bootstrap(place: Place) -> Document:
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [
             {"prefix": "cluster_manager."}, {"prefix": f"http.{STAT_PREFIX}."}, {"prefix": "listener."},
             {"prefix": "server."}, {"prefix": "cluster.r"}, {"prefix": "sds."},
-            {"prefix": "extension_config_discovery."},
+            {"prefix": "extension_config_discovery."}, {"contains": stats.REFUSALS},
         ]}}, "histogram_bucket_settings": [
             {"match": {"suffix": "rq_time"}, "buckets": list(stats.LATENCY_BOUNDS_MS)},
         ]},

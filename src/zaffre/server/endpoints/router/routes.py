@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from zaffre.core import version
-from zaffre.server.endpoints.router import files, limits, replies, tokens, wanted
+from zaffre.server.endpoints.router import files, guards, limits, replies, wanted
 
 _STALLED_S = 5.0
 _TOLD_ATTEMPTS = {"include_request_attempt_count": True}
@@ -49,21 +49,26 @@ def _path(endpoint: wanted.Endpoint) -> str:
 
 def _routes(endpoint: wanted.Endpoint, prefix: str) -> Iterator[files.Document]:
     """Routes of one endpoint, first match wins: a named deployment, an unknown one, then the split."""
-    opened_by = tokens.per_route(endpoint.tokens) if endpoint.tokens else {"rbac": _keys(endpoint)}
     common: files.Document = {
-        "typed_per_filter_config": opened_by,
+        "typed_per_filter_config": guards.of(endpoint),
         "request_headers_to_remove": ["authorization"],
     }
     giant, refusal = limits.giant_body()
-    yield {**common, "match": {"prefix": prefix, "headers": [giant]}, "direct_response": refusal}
+    yield _answer(endpoint, {"prefix": prefix, "headers": [giant]}, refusal)
     targets = {target.deployment: target for target in endpoint.targets}
     for name, target in sorted(targets.items()):
         header = {"name": replies.DEPLOYMENT_HEADER, "string_match": {"exact": name}}
         yield {**common, "match": {"prefix": prefix, "headers": [header]}, **_to(target)}
     missing = {"status": 404, "body": {"inline_string": f"Endpoint '{endpoint.name}'"}}
     named = {"name": replies.DEPLOYMENT_HEADER, "present_match": True}
-    yield {**common, "match": {"prefix": prefix, "headers": [named]}, "direct_response": missing}
+    yield _answer(endpoint, {"prefix": prefix, "headers": [named]}, missing)
     yield from _split(endpoint, targets, prefix, common)
+
+
+def _answer(endpoint: wanted.Endpoint, match: files.Document, response: files.Document) -> files.Document:
+    """The router answers by itself whoever may pass."""
+    guard = guards.of(endpoint, answered_here=response["status"])
+    return {"match": match, "direct_response": response, "typed_per_filter_config": guard}
 
 
 def _split(
@@ -82,7 +87,7 @@ def _split(
     if limit < 100:
         body = f"No deployment of endpoint '{endpoint.name}' has traffic"
         missing = {"status": 404, "body": {"inline_string": body}}
-        yield {**common, "match": {"prefix": prefix}, "direct_response": missing}
+        yield _answer(endpoint, {"prefix": prefix}, missing)
 
 
 def _to(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> files.Document:
@@ -119,20 +124,6 @@ def _mirror(target: wanted.Target, share: int) -> files.Document:
     }
 
 
-def _keys(endpoint: wanted.Endpoint) -> files.Document:
-    """Whoever sends one of the endpoint's keys may pass. (Envoy's own API-key filter is work in progress and outside
-    its threat model; role-based access control is stable.) The refusal is a 403, which becomes a 401 on its way out."""
-    accepted = [
-        f"{scheme} {key}" for key in sorted(endpoint.keys.values()) for scheme in ("Bearer", "bearer")
-    ]
-    principals = [{"header": {"name": "authorization", "string_match": {"exact": text}}} for text in accepted]
-    policies = {"keys": {"permissions": [{"any": True}], "principals": principals}} if principals else {}
-    return {
-        "@type": files.HTTP + "rbac.v3.RBACPerRoute",
-        "rbac": {"rules": {"action": "ALLOW", "policies": policies}},
-    }
-
-
 def _unknown_endpoint() -> files.Document:
     missing = {"status": 404, "body": {"inline_string": "No endpoint answers at this address"}}
-    return {"match": {"prefix": "/"}, "direct_response": missing}
+    return {"match": {"prefix": "/"}, "direct_response": missing, "typed_per_filter_config": guards.nowhere()}

@@ -21,14 +21,21 @@ _NAMES = (
     "upstream_rq_(active|pending_active|total|completed|retry|timeout|pending_overflow|active_overflow"
     "|time|[1-5][0-9][0-9])|upstream_cx_(active|connect_fail)|membership_(healthy|total)"
 )
+REFUSALS = "rbac.policy."
+"""What the names of counts of refusals contain. (Envoy does not find them by the prefix that they have.)"""
 _FILTER = (
     f"^cluster[.]r[^.]*[.]({_NAMES})$|^http[.]scoring[.]downstream_(rq_(active|total|[1-5]xx)|cx_active)$"
+    "|^http[.]scoring[.](jwt_authn[.]denied|rbac[.]policy[.].*[.](denied|shadow_allowed))$"
 )
 PATH = f"/stats?histogram_buckets=cumulative&filter={urllib.parse.quote(_FILTER)}"
 """What is asked of the admin pipe."""
 
 _LINE = re.compile(r"(?:cluster\.(r[^.]*)|http\.scoring)\.(\w+): (.*)")
 _BUCKET = re.compile(r"B([\d.e+]+)\(\d+,(\d+)\)")
+_REFUSED = re.compile(
+    r"http\.scoring\.rbac\.policy\.([^/]*)/([^/]*)/(\d{3})\.(?:denied|shadow_allowed): (\d+)"
+)
+_TOKENS = re.compile(r"http\.scoring\.jwt_authn\.denied: (\d+)")
 _CODE = re.compile(r"upstream_rq_([1-5]\d\d)")
 
 
@@ -121,13 +128,19 @@ class Cluster:
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """One look at the router. `classes` are answers to clients by hundreds of their code, of every endpoint together."""
+    """One look at the router. `classes` are answers to clients by hundreds of their code, of every endpoint together.
+
+    `refused` are answers before a deployment was chosen, by workspace, endpoint (both empty: there is none) and code;
+    tokens that are no good are counted for all endpoints together, in `bad_tokens`.
+    """
 
     clusters: Mapping[str, Cluster] = dataclasses.field(default_factory=dict)
     requests: int = 0
     active: int = 0
     connections: int = 0
     classes: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    refused: Mapping[tuple[str, str, int], int] = dataclasses.field(default_factory=dict)
+    bad_tokens: int = 0
 
 
 def parse(text: str) -> Reading:
@@ -152,6 +165,11 @@ def parse(text: str) -> Reading:
         active=front.get("downstream_rq_active", 0),
         connections=front.get("downstream_cx_active", 0),
         classes={hundred: count for hundred, count in classes.items() if count},
+        refused={
+            (workspace, endpoint, int(code)): int(count)
+            for workspace, endpoint, code, count in _REFUSED.findall(text)
+        },
+        bad_tokens=sum(map(int, _TOKENS.findall(text))),
     )
 
 

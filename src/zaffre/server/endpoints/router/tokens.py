@@ -32,24 +32,16 @@ def document(providers: Iterable[wanted.Provider]) -> files.Document:
 
 
 def per_route(rule: wanted.TokenRule) -> files.Document:
-    """What a route of the endpoint says to both filters."""
-    return {
-        files.TOKENS: {"@type": _JWT + "PerRouteConfig", "requirement_name": rule.provider},
-        "rbac": {
-            "@type": files.HTTP + "rbac.v3.RBACPerRoute",
-            "rbac": {"rules": {"action": "ALLOW", "policies": {"token": _policy(rule)}}},
-        },
-    }
+    """What a route of the endpoint says to the filter."""
+    return {files.TOKENS: {"@type": _JWT + "PerRouteConfig", "requirement_name": rule.provider}}
 
 
-def _policy(rule: wanted.TokenRule) -> files.Document:
+def principal(rule: wanted.TokenRule) -> files.Document:
+    """Who may pass, as the role-based filter asks."""
     claims: Mapping[str, str] = {"aud": rule.audience, **rule.claims}
     conditions = [_one_of([_CLAIMS, name], value) for name, value in sorted(claims.items())]
     signed_by_a_named_key = _metadata([_HEAD, "kid"], {"string_match": {"safe_regex": {"regex": ".+"}}})
-    return {
-        "permissions": [{"any": True}],
-        "principals": [{"and_ids": {"ids": [*conditions, signed_by_a_named_key]}}],
-    }
+    return {"and_ids": {"ids": [*conditions, signed_by_a_named_key]}}
 
 
 def _one_of(path: list[str], value: str) -> files.Document:

@@ -10,6 +10,7 @@ from prometheus_client import metrics_core
 
 from zaffre.core import tally
 from zaffre.server.compute import machine
+from zaffre.server.endpoints.router import stats
 from zaffre.server.endpoints.telemetry import catalogue, looking, sampler, slices, spread
 
 Family = metrics_core.Metric
@@ -78,7 +79,14 @@ def deployments(found: Families, seen: sampler.Sampled) -> None:
             _instance(found, seen.owners[item.slot.replicas], item)
     found.add("zaffre_router_up", (), float(seen.look.router is not None))
     if seen.look.router is not None:
-        found.add("zaffre_router_connections", (), seen.look.router.connections)
+        _router(found, seen.look.router)
+
+
+def _router(found: Families, router: stats.Reading) -> None:
+    for (workspace, endpoint, code), count in sorted(router.refused.items()):
+        found.add("zaffre_router_refusals", (workspace, endpoint, str(code)), count)
+    found.add("zaffre_router_bad_tokens", (), router.bad_tokens)
+    found.add("zaffre_router_connections", (), router.connections)
 
 
 def _counted(found: Families, key: sampler.Key, totals: slices.Counts) -> None:

@@ -71,17 +71,21 @@ def test_without_traffic_or_endpoint_the_answer_is_404():
 
 def test_every_route_of_an_endpoint_asks_for_a_key_and_takes_it_away():
     for route in paths(endpoint({"blue": 100}))["paths"][:-1]:
-        (policy,) = route["typed_per_filter_config"]["rbac"]["rbac"]["rules"]["policies"].values()
-        accepted = {item["header"]["string_match"]["exact"] for item in policy["principals"]}
+        rules = route["typed_per_filter_config"]["rbac"]["rbac"]["rules"]
+        (policy,) = rules["policies"].values()
+        (others,) = policy["principals"]
+        accepted = {item["header"]["string_match"]["exact"] for item in others["not_id"]["or_ids"]["ids"]}
+        assert rules["action"] == "DENY"
         assert "Bearer " + "k" * 40 in accepted
         assert len(accepted) == 4
-        assert route["request_headers_to_remove"] == ["authorization"]
+        assert "direct_response" in route or route["request_headers_to_remove"] == ["authorization"]
 
 
 def test_an_endpoint_without_keys_lets_nobody_in():
     open_door = wanted.Endpoint("default", "churn", {}, (wanted.Target("blue", "r1"),), {"blue": 100})
     rules = paths(open_door)["paths"][0]["typed_per_filter_config"]["rbac"]["rbac"]["rules"]
-    assert rules == {"action": "ALLOW", "policies": {}}
+    anybody = {"permissions": [{"any": True}], "principals": [{"any": True}]}
+    assert rules == {"action": "DENY", "policies": {"default/churn/401": anybody}}
 
 
 def test_host_names_are_lower_case_and_unique():
