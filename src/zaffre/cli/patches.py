@@ -1,6 +1,6 @@
 """`--set`, `--add` and `--remove` of update verbs: small changes to a thing that was just read. Pure.
 
-The path grammar is the one of az: `a.b`, `list[0]`, `list[name=blue].weight`; a key with dots stands in quotes.
+The path grammar is the one of az: `a.b`, `list[0]` (or `list.0`), `list[name=blue].weight`; a key with dots stands in quotes.
 """
 
 import ast
@@ -159,6 +159,8 @@ def _existing(holder: Any, part: Any) -> Any:
 def _position(holder: list[Any], part: Any, path: str) -> int:
     if isinstance(part, int):
         return part
+    if isinstance(part, str) and part.isascii() and part.isdigit():
+        return int(part)
     if isinstance(part, tuple):
         for index, item in enumerate(holder):
             if isinstance(item, dict) and str(item.get(part[0])) == part[1]:

@@ -42,9 +42,14 @@ _ALSO: dict[str, Metric] = {
 _BY_KEY = {re.sub("[^a-z0-9]", "", name.lower()): metric for name, metric in {**METRICS, **_ALSO}.items()}
 _CONDITION = re.compile(
     r"(?P<metric>[\w ]+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<threshold>\d+(?:\.\d+)?)%?\s+"
-    r"(?P<aggregation>avg|average|min|minimum|max|maximum|total|count)\s+(?P<window>\w+)",
+    r"(?P<aggregation>avg|average|min|minimum|max|maximum|total|count)\s+(?P<window>\w+)"
+    r"(?:\s+where\s+(?P<where>.+))?",
     re.IGNORECASE,
 )
+_FILTER = re.compile(
+    r"(?P<dimension>\w+)\s*(?P<sign>==|!=|=|\bincludes\b|\bexcludes\b)\s*(?P<values>.+)", re.IGNORECASE
+)
+DIMENSIONS = ("deployment", "endpoint")
 _AGGREGATIONS: dict[str, Aggregation] = {"average": "avg", "minimum": "min", "maximum": "max"}
 _CHANGE = re.compile(r"(?P<way>out|in|to)\s+(?P<amount>\d+)\s*(?P<percent>%?)", re.IGNORECASE)
 _DURATION = re.compile(
@@ -57,6 +62,19 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 
 
 @dataclasses.dataclass(frozen=True)
+class Filter:
+    """`deployment == blue or green`: a dimension, and the values that it must have, or must not have."""
+
+    dimension: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+    def takes(self, value: str) -> bool:
+        """Whether what has this value is measured."""
+        return (value.lower() in {known.lower() for known in self.values}) is not self.negated
+
+
+@dataclasses.dataclass(frozen=True)
 class Condition:
     """`CpuPercentage > 70 avg 5m`, understood."""
 
@@ -65,6 +83,7 @@ class Condition:
     threshold: float
     aggregation: Aggregation
     window_s: float
+    where: tuple[Filter, ...] = ()
 
     def holds(self, value: float) -> bool:
         """Whether a measured value satisfies it."""
@@ -115,7 +134,24 @@ def condition(text: str) -> Condition:
         float(match["threshold"]),
         aggregation,
         duration_s(match["window"]),
+        _filters(match["where"]),
     )
+
+
+def _filters(text: str | None) -> tuple[Filter, ...]:
+    """`deployment == blue or green and endpoint == churn`, as `az monitor autoscale` takes it."""
+    return tuple(_filter(part) for part in re.split(r"\s+and\s+", text, flags=re.IGNORECASE)) if text else ()
+
+
+def _filter(text: str) -> Filter:
+    match = _FILTER.fullmatch(text.strip())
+    dimension = match["dimension"].lower() if match else ""
+    if match is None or dimension not in DIMENSIONS:
+        raise ValueError(
+            f"{text[:60]!r} filters nothing; write 'where deployment == blue' (dimensions: {', '.join(DIMENSIONS)})"
+        )
+    known = re.split(r"\s+or\s+|\s*,\s*", match["values"].strip(), flags=re.IGNORECASE)
+    return Filter(dimension, tuple(known), negated=match["sign"].lower() in ("!=", "excludes"))
 
 
 def change(text: str) -> Change:
@@ -265,6 +301,51 @@ class Recurrence(base.Part):
         ]
 
 
+def _moment(value: Any) -> str:
+    """A date, with or without a time, as text; YAML has made it a value already."""
+    try:
+        return dt.datetime.fromisoformat(str(value).strip()).isoformat()
+    except ValueError:
+        raise ValueError(f"{str(value)[:60]!r} is not a date; write 2026-12-24 or 2026-12-24T08:00") from None
+
+
+class FixedDate(base.Part):
+    """From one moment to another, by the clocks of `timezone` (one that names its own offset is taken by that)."""
+
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"start", "end"})
+
+    timezone: values.Text = "UTC"
+    start: Annotated[str, pydantic.BeforeValidator(_moment)]
+    end: Annotated[str, pydantic.BeforeValidator(_moment)]
+
+    @pydantic.field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        zones.find(name)
+        return name
+
+    @pydantic.model_validator(mode="after")
+    def _lasts(self) -> Self:
+        begins, ends = self.span()
+        if begins >= ends:
+            raise ValueError(f"it ends at {self.end}, before it starts at {self.start}")
+        return self
+
+    def span(self) -> tuple[dt.datetime, dt.datetime]:
+        """When it begins, and when it is over."""
+        begins, ends = (self._at(text) for text in (self.start, self.end))
+        return begins, ends
+
+    def _at(self, text: str) -> dt.datetime:
+        found = dt.datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zones.find(self.timezone))).astimezone(dt.UTC)
+
+    def covers(self, moment: dt.datetime) -> bool:
+        """Whether it lasts at the moment."""
+        begins, ends = self.span()
+        return begins <= moment < ends
+
+
 class _Capacity(base.Part):
     min_count: Instances | None = None
     max_count: Instances | None = None
@@ -278,12 +359,19 @@ class _Capacity(base.Part):
 
 
 class ScaleProfile(_Capacity):
-    """Other bounds, and other rules where it has its own, while its recurrence lasts."""
+    """Other bounds, and other rules where it has its own, while its recurrence or its fixed date lasts."""
 
-    REQUIRED: ClassVar[frozenset[str]] = frozenset({"name", "recurrence"})
+    REQUIRED: ClassVar[frozenset[str]] = frozenset({"name"})
 
     name: values.Text
-    recurrence: Recurrence
+    recurrence: Recurrence | None = None
+    fixed_date: FixedDate | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _has_one_time(self) -> Self:
+        if (self.recurrence is None) == (self.fixed_date is None):
+            raise ValueError(f"profile {self.name!r}: give either recurrence or fixed_date")
+        return self
 
 
 class Autoscale(_Capacity):
@@ -305,13 +393,24 @@ class Autoscale(_Capacity):
         for index, one in enumerate(self.profiles):
             self._check_bounds(one)
             for other in self.profiles[index + 1 :]:
-                moment = _overlap(one.recurrence, other.recurrence)
-                if moment is not None:
+                when = _clash(one, other)
+                if when:
                     raise ValueError(
-                        f"the profiles {one.name!r} and {other.name!r} overlap, for example on "
-                        f"{moment.astimezone(one.recurrence.zone()):%A at %H:%M} ({one.recurrence.timezone})"
+                        f"the profiles {one.name!r} and {other.name!r} overlap, for example on {when}"
                     )
         return self
+
+    def check_names(self, *, deployment: str | None, endpoint: str | None) -> None:
+        """Raise ValueError for a rule that would measure anything but its own deployment."""
+        for part in (self, *self.profiles):
+            for rule in part.rules:
+                for one in rule.parsed[0].where:
+                    name = deployment if one.dimension == "deployment" else endpoint
+                    if name is not None and not one.takes(name):
+                        raise ValueError(
+                            f"{rule.condition!r} leaves out its own {one.dimension} {name!r}; a rule measures the deployment "
+                            "in whose file it stands"
+                        )
 
     def check_beside(self, *, by_target: bool) -> None:
         """Raise ValueError when it does not go together with what `scale_settings` says."""
@@ -344,6 +443,19 @@ class Autoscale(_Capacity):
 
 
 _YEAR = 2026
+
+
+def _clash(one: ScaleProfile, other: ScaleProfile) -> str:
+    """A moment that both cover, in words, or nothing. A fixed date goes before a recurrence, so these do not clash."""
+    if one.recurrence is not None and other.recurrence is not None:
+        moment = _overlap(one.recurrence, other.recurrence)
+        zone = one.recurrence.zone()
+        return f"{moment.astimezone(zone):%A at %H:%M} ({one.recurrence.timezone})" if moment else ""
+    if one.fixed_date is not None and other.fixed_date is not None:
+        begins = max(one.fixed_date.span()[0], other.fixed_date.span()[0])
+        ends = min(one.fixed_date.span()[1], other.fixed_date.span()[1])
+        return f"{begins:%Y-%m-%d at %H:%M} (UTC)" if begins < ends else ""
+    return ""
 
 
 def _overlap(one: Recurrence, other: Recurrence) -> dt.datetime | None:

@@ -206,6 +206,7 @@ class OnlineDeployment(base.Entity):
         if self.zaffre is not None and self.zaffre.autoscale is not None:
             by_target = isinstance(self.scale_settings, TargetUtilizationScaleSettings)
             self.zaffre.autoscale.check_beside(by_target=by_target)
+            self.zaffre.autoscale.check_names(deployment=self.name, endpoint=self.endpoint_name)
         return self
 
     @property

@@ -24,6 +24,8 @@ BODY = {
         ("tags.new=c=d", ["tags", "new"], "c=d"),
         ('tags."a.b"=c', ["tags", "a.b"], "c"),
         ("rules[0].weight=5", ["rules", 0, "weight"], 5),
+        ("rules.0.weight=5", ["rules", 0, "weight"], 5),
+        ("rules.1.name=z", ["rules", 1, "name"], "z"),
         ("rules[name=y].weight=7", ["rules", 1, "weight"], 7),
         ("probe.period=3", ["probe", "period"], 3),
         ('tags={"q": "r"}', ["tags", "q"], "r"),

@@ -1,5 +1,7 @@
 """What may stand under `zaffre: {autoscale: ...}`, what it means, and what people are told when it cannot be."""
 
+import datetime as dt
+
 import pytest
 
 from zaffre.contracts import autoscale, files
@@ -29,6 +31,14 @@ zaffre:
         max_count: 3
         recurrence: {timezone: Pacific Standard Time, days: [mon, tue, wed, thu], start: 22:30, end: "06:00"}
 """
+
+
+CHRISTMAS = {"start": "2026-12-24", "end": "2026-12-27T12:00", "timezone": "Europe/Berlin"}
+
+
+def dated(name, start="2026-12-24", **changes):
+    """A profile of a fixed date."""
+    return {"name": name, "fixed_date": {**CHRISTMAS, "start": start, **changes}}
 
 
 @pytest.fixture
@@ -78,6 +88,26 @@ def test_a_file_and_what_it_means(load):
         (("zaffre.autoscale.profiles.1.recurrence.days", ["fri"]), "'weekend' and 'night' overlap"),
         (("zaffre.autoscale.profiles.1.name", "weekend"), "two profiles have the name"),
         (("zaffre.autoscale.profiles.1.recurrence.end", "22:30"), "starts and ends at 22:30"),
+        (("zaffre.autoscale.profiles.0.fixed_date", CHRISTMAS), "'weekend': give either recurrence or"),
+        (("zaffre.autoscale.profiles.0", {"name": "never"}), "'never': give either recurrence or fixed_date"),
+        (("zaffre.autoscale.profiles.0", dated("soon", "2026-13-24")), "is not a date; write 2026-12-24"),
+        (("zaffre.autoscale.profiles.0", dated("back", "2027-01-01")), "before it starts"),
+        (
+            ("zaffre.autoscale.profiles", [dated("one"), dated("two", "2026-12-26")]),
+            "'one' and 'two' overlap, for example on 2026-12-25 at 23:00 (UTC)",
+        ),
+        (
+            ("zaffre.autoscale.rules.0.condition", "CpuPercentage > 7 avg 5m where deployment == green"),
+            "leaves out its own deployment 'blue'",
+        ),
+        (
+            ("zaffre.autoscale.rules.0.condition", "CpuPercentage > 7 avg 5m where endpoint != churn"),
+            "leaves out its own endpoint 'churn'",
+        ),
+        (
+            ("zaffre.autoscale.rules.0.condition", "CpuPercentage > 7 avg 5m where VMName == a"),
+            "dimensions: deployment, endpoint",
+        ),
         (("zaffre.autoscale.calm", "1m"), "target_utilization only"),
         (("scale_settings.type", "target_utilization"), "not both"),
         (("zaffre.autoscale.minimum", "1"), "unknown key 'minimum'"),
@@ -99,6 +129,29 @@ def test_profiles_of_two_zones_overlap_by_the_clock_on_the_wall():
     late["recurrence"]["start"] = "18:00"
     with pytest.raises(errors.Invalid, match="overlap, for example on Saturday at"):
         autoscale.Autoscale(profiles=[early, late])
+
+
+def test_a_fixed_date_is_told_by_the_clocks_of_its_zone(load):
+    plain = load(("zaffre.autoscale.profiles.0", dated("christmas"))).zaffre.autoscale.profiles[0]
+    begins, ends = plain.fixed_date.span()
+    assert begins == dt.datetime(2026, 12, 23, 23, tzinfo=dt.UTC)
+    assert ends == dt.datetime(2026, 12, 27, 11, tzinfo=dt.UTC)
+    assert plain.fixed_date.covers(begins)
+    assert not plain.fixed_date.covers(ends)
+    own = autoscale.FixedDate(start="2026-12-24T00:00:00Z", end="2026-12-25", timezone="Europe/Berlin")
+    assert own.span()[0] == dt.datetime(2026, 12, 24, tzinfo=dt.UTC)
+    read = {"start": dt.date(2026, 12, 24), "end": dt.datetime(2026, 12, 25, 6)}  # noqa: DTZ001  # as YAML reads it
+    assert autoscale.FixedDate(**read).span()[1] == dt.datetime(2026, 12, 25, 6, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["deployment == blue", "deployment == green or Blue and endpoint == churn", "endpoint != other"]
+)
+def test_a_condition_may_name_its_own_deployment(load, text):
+    given = load(("zaffre.autoscale.rules.0.condition", f"CpuPercentage > 70 avg 5m where {text}"))
+    condition = given.zaffre.autoscale.rules[0].parsed[0]
+    assert (condition.threshold, condition.window_s) == (70, 300)
+    assert condition.where
 
 
 @pytest.mark.parametrize(

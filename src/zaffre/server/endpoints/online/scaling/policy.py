@@ -36,7 +36,7 @@ class Policy:
     """`target` is the share of an instance's places that should be busy, None where only rules count."""
 
     usual: Bounds
-    profiles: tuple[tuple[contract.Recurrence, Bounds], ...] = ()
+    profiles: tuple[tuple[contract.Recurrence | contract.FixedDate, Bounds], ...] = ()
     target: float | None = None
     concurrency: int = 1
     poll_s: float = _POLL_S
@@ -44,7 +44,7 @@ class Policy:
     zero_after_s: float | None = None
 
     def at(self, moment: dt.datetime) -> Bounds:
-        """What holds then: the profile whose recurrence covers the moment, or the usual."""
+        """What holds then: the profile whose fixed date or else whose recurrence covers the moment, or the usual."""
         return next((bounds for when, bounds in self.profiles if when.covers(moment)), self.usual)
 
     @property
@@ -70,7 +70,7 @@ def of(deployment: online_deployment.OnlineDeployment) -> Policy | None:
     usual = _usual(deployment, given)
     policy = Policy(
         usual=usual,
-        profiles=tuple((profile.recurrence, _during(profile, usual)) for profile in given.profiles),
+        profiles=_profiles(given, usual),
         concurrency=settings.requests(deployment).max_concurrent_requests_per_instance or 1,
         calm_s=contract.duration_s(given.calm) if given.calm else CALM_S,
         zero_after_s=contract.duration_s(given.scale_to_zero_after) if given.scale_to_zero_after else None,
@@ -97,6 +97,16 @@ def _during(profile: contract.ScaleProfile, usual: Bounds) -> Bounds:
     low = profile.min_count or min(usual.low, profile.max_count or usual.low)
     high = profile.max_count or max(usual.high, low)
     return Bounds(low, high, _rules(profile.rules) or usual.rules, profile.name)
+
+
+def _profiles(
+    given: contract.Autoscale, usual: Bounds
+) -> tuple[tuple[contract.Recurrence | contract.FixedDate, Bounds], ...]:
+    """Fixed dates first, as Azure Monitor has it."""
+    items = given.profiles
+    fixed = tuple((item.fixed_date, _during(item, usual)) for item in items if item.fixed_date)
+    recurring = tuple((item.recurrence, _during(item, usual)) for item in items if item.recurrence)
+    return (*fixed, *recurring)
 
 
 def _rules(given: list[contract.ScaleRule]) -> tuple[Rule, ...]:

@@ -299,6 +299,20 @@ def test_at_the_weekend_fewer():
     assert decided == verdict.Verdict(2, "profile weekend: 2 to 2 instances")
 
 
+def test_a_fixed_date_goes_before_a_recurrence():
+    friday = {"name": "friday", "max_count": 2, "recurrence": {"days": ["fri"]}}
+    busy = {
+        "name": "busy",
+        "min_count": 5,
+        "fixed_date": {"start": NOON.isoformat(), "end": (NOON + dt.timedelta(hours=1)).isoformat()},
+    }
+    asked = by_rules(CPU_OUT, low=2, high=6, profiles=[friday, busy])
+    assert [asked.at(NOON + dt.timedelta(minutes=m)).profile for m in (-1, 0, 59, 60)] == [
+        "friday", "busy", "busy", "friday",
+    ]  # fmt: skip
+    assert asked.at(NOON).low == 5
+
+
 def test_a_fixed_number_needs_no_policy_and_a_profile_alone_is_one():
     assert policy.of(deployment(instance_count=3)) is None
     assert policy.of(deployment(instance_count=3, scale_settings={"type": "default"})) is None
