@@ -1,23 +1,17 @@
 """From local paths to addresses: hashes what an entity names, sends what the server lacks, and puts addresses in their place.
 
 Called by the operations before an entity is sent. The caller's entity stays as it is; a changed copy goes out. Content
-that the server has is not sent again.
+that the server has is not sent again: where it may be there, it is hashed first; where it cannot, while it is sent.
 """
 
-import concurrent.futures
-import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from zaffre.contracts import base, environment, files, manifests, online_deployment
+from zaffre.contracts import base, environment, files, manifests, online_deployment, samples
 from zaffre.core import errors
-from zaffre.sdk import local_files, transport
-
-_AT_ONCE = 4
-_ATTEMPTS = 5
-_ASK_AT_ONCE = 5_000
+from zaffre.sdk import local_files, sending, transport
 
 Entity = TypeVar("Entity", bound=base.Entity)
 
@@ -57,90 +51,46 @@ class Bundler:
     def upload(self, path: Path, *, what: str, ignoring: Sequence[str] = ()) -> str:
         """Sends a file or folder and returns its address."""
         name, files = local_files.collect(path, what=what, ignoring=ignoring)
-        self._begin(f"hashing {what}", sum(file.size for file in files))
-        bundle = local_files.bundle(name, files, count=self._advance)
-        self._end()
-        self._send_missing(bundle, what)
+        sender = sending.Sender(self._wire, self._advance, threading.Event())
+        sent = self._send_unseen(sender, files, what)
+        rest = [file.size for file in files if file.name not in sent]
+        if rest:
+            self._begin(f"hashing {what}", sum(rest))
+        bundle = local_files.bundle(name, files, known=sent, count=self._advance)
+        if rest:
+            self._end()
+        self._send_missing(sender, bundle, what)
         place = f"/api/v1/workspaces/{transport.segment(self._workspace)}/trees"
         answer = self._wire.send("POST", place, body=bundle.manifest.model_dump(mode="json")).json()
         return manifests.address(str(answer["digest"]), name)
 
-    def _send_missing(self, bundle: local_files.Bundle, what: str) -> None:
+    def _send_unseen(
+        self, sender: sending.Sender, files: Sequence[local_files.LocalFile], what: str
+    ) -> dict[str, str]:
+        """Sends large files that the server cannot know, hashing them on the way; their digests by name."""
+        large = {local_files.sample(file): file for file in files if file.size >= samples.LARGE}
+        drafts = sender.drafts(list(large))
+        unseen = {sample: draft.received for sample, draft in drafts.items() if not draft.known}
+        if not unseen:
+            return {}
+        self._begin(
+            f"uploading {what}", sum(large[sample].size - received for sample, received in unseen.items())
+        )
+        jobs = [(large[sample], sample, received) for sample, received in unseen.items()]
+        digests = sender.at_once(sender.send_draft, jobs)
+        self._end()
+        return {large[sample].name: digest for sample, digest in zip(unseen, digests, strict=True)}
+
+    def _send_missing(self, sender: sending.Sender, bundle: local_files.Bundle, what: str) -> None:
         sources = bundle.by_digest()
-        missing = self._missing(list(sources))
+        missing = sender.missing(list(sources))
         if not missing:
             return
         waiting = sum(sources[digest].size - received for digest, received in missing.items())
         self._begin(f"uploading {what}", waiting)
-        with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-            stop = threading.Event()
-            jobs = [
-                pool.submit(self._send_file, sources[digest], digest, received, stop)
-                for digest, received in missing.items()
-            ]
-            try:
-                for job in concurrent.futures.as_completed(jobs):
-                    job.result()
-            except BaseException:
-                stop.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+        jobs = [(sources[digest], digest, received) for digest, received in missing.items()]
+        sender.at_once(sender.send, jobs)
         self._end()
-
-    def _missing(self, digests: list[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for at in range(0, len(digests), _ASK_AT_ONCE):
-            body = {"digests": digests[at : at + _ASK_AT_ONCE]}
-            answer = self._wire.send("POST", "/api/v1/artifacts/missing", body=body).json()
-            found.update({str(item["digest"]): int(item["received"]) for item in answer["missing"]})
-        return found
-
-    def _send_file(
-        self, file: local_files.LocalFile, digest: str, received: int, stop: threading.Event
-    ) -> None:
-        """One file, from where an earlier attempt ended."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._put(file, digest, received, stop)
-                break
-            except errors.Unavailable:
-                if attempt + 1 == _ATTEMPTS or stop.is_set():
-                    raise
-                still = self._missing([digest])
-                if digest not in still:
-                    break
-                received = still[digest]
-            except (errors.Invalid, errors.Conflict):
-                local_files.demand_unchanged(file)
-                raise
-        local_files.demand_unchanged(file)
-
-    def _put(self, file: local_files.LocalFile, digest: str, received: int, stop: threading.Event) -> None:
-        start = received if 0 < received < file.size else 0
-        headers = {"content-type": "application/octet-stream", "content-length": str(file.size - start)}
-        if start:
-            headers["content-range"] = f"bytes {start}-{file.size - 1}/{file.size}"
-        self._wire.send(
-            "PUT",
-            f"/api/v1/artifacts/blobs/{digest}",
-            content=lambda: self._pieces(file, start, stop),
-            headers=headers,
-            again=False,
-        )
-
-    def _pieces(self, file: local_files.LocalFile, start: int, stop: threading.Event) -> Iterator[bytes]:
-        left = file.size - start
-        with local_files.open_unchanged(file) as descriptor:
-            os.lseek(descriptor, start, os.SEEK_SET)
-            while left:
-                piece = os.read(descriptor, min(local_files.PIECE, left))
-                if not piece:
-                    raise local_files.changed(file)
-                if stop.is_set():
-                    raise errors.Unavailable("The upload was given up.")
-                left -= len(piece)
-                yield piece
-                self._advance(len(piece))
 
     def _begin(self, what: str, total: int) -> None:
         if self._listener:

@@ -8,10 +8,10 @@ import dataclasses
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from zaffre.contracts import manifests
+from zaffre.contracts import manifests, samples
 from zaffre.core import errors
 from zaffre.sdk import ignores
 
@@ -73,10 +73,17 @@ def collect(path: Path, *, what: str, ignoring: Sequence[str] = ()) -> tuple[str
     return name, files
 
 
-def bundle(name: str, files: Sequence[LocalFile], *, count: Count | None = None) -> Bundle:
-    """Files with digests, several at once; `count` hears of each piece of bytes."""
+def bundle(
+    name: str,
+    files: Sequence[LocalFile],
+    *,
+    known: Mapping[str, str] | None = None,
+    count: Count | None = None,
+) -> Bundle:
+    """Files with digests, several at once; `known` are digests by name, `count` hears of each piece of bytes."""
+    ready = known or {}
     with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        digests = list(pool.map(lambda file: digest(file, count=count), files))
+        digests = list(pool.map(lambda file: ready.get(file.name) or digest(file, count=count), files))
     entries = [
         manifests.FileEntry(path=file.name, size=file.size, digest=hexdigest)
         for file, hexdigest in zip(files, digests, strict=True)
@@ -98,6 +105,27 @@ def digest(file: LocalFile, *, count: Count | None = None) -> str:
                 count(length)
     demand_unchanged(file)
     return hasher.hexdigest()
+
+
+def sample(file: LocalFile) -> str:
+    """The sample of a large file. Raises Conflict when it is not the file that was found."""
+
+    def read(length: int, at: int) -> bytes:
+        return b"".join(pieces(file, at, at + length))
+
+    return samples.sample(file.size, read)
+
+
+def pieces(file: LocalFile, start: int, stop: int, *, size: int = PIECE) -> Iterator[bytes]:
+    """The bytes from `start` up to `stop`. Raises Conflict when the file is not the one that was found."""
+    with open_unchanged(file) as descriptor:
+        os.lseek(descriptor, start, os.SEEK_SET)
+        while start < stop:
+            piece = os.read(descriptor, min(size, stop - start))
+            if not piece:
+                raise changed(file)
+            start += len(piece)
+            yield piece
 
 
 class open_unchanged:  # noqa: N801 reads as the context manager it is

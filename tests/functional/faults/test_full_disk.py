@@ -36,6 +36,9 @@ def test_a_disk_that_fills_during_an_upload(small_disk):
             assert client.get(f"/artifacts/blobs/{digest}").status_code == 404
             assert list((small_disk / "home" / "incoming").iterdir()) == []
             assert [path for path in (small_disk / "home" / "blobs").rglob("*") if path.is_file()] == []
+            sample = hashlib.sha256(b"sample").hexdigest()
+            full(client.put(f"/artifacts/drafts/{sample}", content=content))
+            assert list((small_disk / "home" / "incoming").iterdir()) == []
             small = os.urandom(1 << 20)
             name = hashlib.sha256(small).hexdigest()
             assert client.put(f"/artifacts/blobs/{name}", content=small).status_code == 201

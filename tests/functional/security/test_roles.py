@@ -85,6 +85,8 @@ EXPECTED = {
     ("get", WS + "/operations/{operation_id}"): (READ, None),
     ("post", "/api/v1/artifacts/missing"): (SOMEWHERE, {"digests": []}),
     ("put", "/api/v1/artifacts/blobs/{digest}"): (SOMEWHERE, b""),
+    ("post", "/api/v1/artifacts/drafts"): (SOMEWHERE, {"samples": []}),
+    ("put", "/api/v1/artifacts/drafts/{sample}"): (SOMEWHERE, b""),
     ("post", WS + "/trees"): (WRITE, {"files": []}),
     ("get", WS + "/trees/{digest}"): (READ, None),
     ("post", "/api/v1/artifacts/collection"): (SERVER, None),
@@ -132,7 +134,7 @@ NO_RIGHT_IS_ASKED = {
     ("delete", WS + "/data/{name}"),
 }
 PLACES = {
-    "workspace": "default", "digest": DIGEST, "name": "thing", "version": "7", "alias": "champion", "endpoint": "churn",
+    "workspace": "default", "digest": DIGEST, "sample": DIGEST, "name": "thing", "version": "7", "alias": "champion", "endpoint": "churn",
     "deployment": "blue", "token_id": "000000000000", "operation_id": "o1", "subject": "models/thing:1",
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
-"""Routes of artifacts: bytes by digest, in and out as streams, and trees of them. The upload route alone is async."""
+"""Routes of artifacts: bytes by digest, in and out as streams, and trees of them. The upload routes alone are async."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -30,6 +31,14 @@ class MissingBody(pydantic.BaseModel):
     digests: list[manifests.Digest]
 
 
+class DraftsBody(pydantic.BaseModel):
+    """Samples of large files that a client would send before it knows their digests."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    samples: list[manifests.Digest]
+
+
 @router.post("/artifacts/missing")
 def missing(body: MissingBody, caller: auth.CallerDep, parts: context.Deps) -> dict[str, Any]:
     """Which contents must be uploaded, and how many bytes of each arrived before."""
@@ -38,13 +47,54 @@ def missing(body: MissingBody, caller: auth.CallerDep, parts: context.Deps) -> d
     return {"missing": [{"digest": item.digest, "received": item.received} for item in found]}
 
 
+@router.post("/artifacts/drafts")
+def drafts(body: DraftsBody, caller: auth.CallerDep, parts: context.Deps) -> dict[str, Any]:
+    """Whether content with the sample of each file is here already, and how many bytes of the file arrived before.
+
+    Where none is, the file may be sent at once to `/artifacts/drafts/{sample}`, and its digest be counted meanwhile.
+    """
+    with parts.database.read() as uow:
+        found = service.drafts(uow, caller, parts.blobs, body.samples)
+    return {"drafts": [dataclasses.asdict(draft) for draft in found]}
+
+
+@router.put("/artifacts/drafts/{sample}")
+async def put_draft(
+    sample: DigestPath, request: fastapi.Request, caller: auth.CallerDep, parts: context.Deps
+) -> responses.JSONResponse:
+    """Take in a file by its sample; in the end it is a blob under the digest that the answer tells."""
+    service.begin_draft(caller)
+    return await _take_in(request, caller, parts, sample, draft=True)
+
+
 @router.put("/artifacts/blobs/{digest}")
 async def put_blob(
     digest: DigestPath, request: fastapi.Request, caller: auth.CallerDep, parts: context.Deps
 ) -> responses.JSONResponse:
     """Take in a blob, or with `Content-Range: bytes first-last/total` the next part of one."""
+    return await _take_in(request, caller, parts, digest, draft=False)
+
+
+async def _take_in(
+    request: fastapi.Request, caller: callers.Caller, parts: context.Context, key: str, *, draft: bool
+) -> responses.JSONResponse:
     offset, total = _announced(request)
-    upload = await concurrency.run_in_threadpool(_begin, parts, caller, digest, offset=offset, total=total)
+
+    def begin() -> uploads.Upload:
+        if not draft:
+            with parts.database.write() as uow:
+                service.begin_upload(uow, caller, key)
+        return uploads.Upload(
+            parts.blobs.incoming,
+            caller.identity,
+            key,
+            offset=offset,
+            total=total,
+            limit=parts.blobs.max_upload_bytes,
+            draft=draft,
+        )
+
+    upload = await concurrency.run_in_threadpool(begin)
     try:
         await intake.receive(request.stream(), upload, expected=_length(request))
     except BaseException:
@@ -53,9 +103,11 @@ async def put_blob(
         raise
     if not upload.complete():
         upload.pause()
-        return responses.JSONResponse({"digest": digest, "received": upload.size}, status_code=202)
-    await concurrency.run_in_threadpool(service.finish_upload, parts.database, caller, parts.blobs, upload)
-    return responses.JSONResponse({"digest": digest, "received": upload.size}, status_code=201)
+        name = {} if draft else {"digest": key}
+        return responses.JSONResponse({**name, "received": upload.size}, status_code=202)
+    finish = service.finish_draft if draft else service.finish_upload
+    await concurrency.run_in_threadpool(finish, parts.database, caller, parts.blobs, upload)
+    return responses.JSONResponse({"digest": upload.digest, "received": upload.size}, status_code=201)
 
 
 @router.get("/artifacts/blobs/{digest}", response_class=responses.StreamingResponse)
@@ -107,21 +159,6 @@ def collect(
 ) -> collection.Report:
     """Remove what nothing refers to; a dry run (the default) only lists it."""
     return collection.collect(parts.database, caller, parts.blobs, grace_s=grace_s, dry_run=dry_run)
-
-
-def _begin(
-    parts: context.Context, caller: callers.Caller, digest: str, *, offset: int, total: int | None
-) -> uploads.Upload:
-    with parts.database.write() as uow:
-        service.begin_upload(uow, caller, digest)
-    return uploads.Upload(
-        parts.blobs.incoming,
-        caller.identity,
-        digest,
-        offset=offset,
-        total=total,
-        limit=parts.blobs.max_upload_bytes,
-    )
 
 
 def _announced(request: fastapi.Request) -> tuple[int, int | None]:

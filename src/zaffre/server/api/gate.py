@@ -25,7 +25,7 @@ DEEPEST = 60
 MOST_VALUES = 8 * manifests.MAX_FILES
 _AT_ONCE = 256 << 10
 
-_STREAMED = re.compile(r"/api/v1/artifacts/blobs/[^/]*")
+_STREAMED = re.compile(r"/api/v1/artifacts/(blobs|drafts)/[^/]*")
 _TREES = re.compile(r"/api/v1/workspaces/[^/]*/trees")
 _SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|[0-9]{16}|[eE]\+?[0-9]{3}|NaN|Infinity")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')

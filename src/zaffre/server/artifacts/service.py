@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zaffre.contracts import manifests
 from zaffre.core import clock, errors
@@ -35,6 +36,16 @@ class Missing:
 
     digest: str
     received: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Draft:
+    """A large file of which its owner knows the sample and not the digest: how many bytes of it arrived before, and
+    whether content with its sample is here, so that the digest is worth counting before anything is sent."""
+
+    sample: str
+    received: int
+    known: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +81,35 @@ def missing(uow: db.UnitOfWork, caller: callers.Caller, room: Room, digests: Seq
     ]
 
 
+def drafts(uow: db.UnitOfWork, caller: callers.Caller, room: Room, samples: Sequence[str]) -> list[Draft]:
+    """What is known of large files before their digests are."""
+    _require_somewhere(caller, "artifacts/write")
+    if len(samples) > MAX_DIGESTS:
+        raise errors.TooLarge(f"At most {MAX_DIGESTS} samples can be asked for at once, not {len(samples)}.")
+    wanted, known = list(dict.fromkeys(samples)), set[str]()
+    workspaces = _workspaces(caller, "artifacts/read")
+    for at in range(0, len(wanted), _BATCH):
+        batch = wanted[at : at + _BATCH]
+        known |= store.visible_samples(uow, batch, owner=caller.identity, workspaces=workspaces)
+    return [
+        Draft(sample, room.incoming.received(caller.identity, sample), known=sample in known)
+        for sample in wanted
+    ]
+
+
+def begin_draft(caller: callers.Caller) -> None:
+    """As `begin_upload`, where the digest is found on the way: there is nothing to announce yet."""
+    _require_somewhere(caller, "artifacts/write")
+
+
+def finish_draft(database: db.Database, caller: callers.Caller, room: Room, upload: uploads.Upload) -> None:
+    """Move what came to the store under the digest that it has. Raises Unavailable."""
+    upload.verify()
+    with database.write() as uow:
+        begin_upload(uow, caller, upload.digest)
+    finish_upload(database, caller, room, upload)
+
+
 def begin_upload(uow: db.UnitOfWork, caller: callers.Caller, digest: str) -> None:
     """Announce an upload, before its bytes are taken in."""
     _require_somewhere(caller, "artifacts/write")
@@ -79,13 +119,14 @@ def begin_upload(uow: db.UnitOfWork, caller: callers.Caller, digest: str) -> Non
 def finish_upload(database: db.Database, caller: callers.Caller, room: Room, upload: uploads.Upload) -> None:
     """Verify what came, move it to the store and remember it. Raises Invalid (other bytes), Unavailable."""
     upload.verify()
+    facts: dict[str, Any] = {"size": upload.size, "sample": upload.sample()}
     try:
         room.store.adopt(upload.digest, upload.file)
     finally:
         upload.pause()
     with database.write() as uow:
         if not store.mark_stored(
-            uow, upload.digest, size=upload.size, owner=caller.identity, now=clock.now()
+            uow, upload.digest, facts={**facts, "touched_at": clock.now()}, owner=caller.identity
         ):
             raise errors.Conflict(
                 f"The upload of {upload.digest} took longer than collection waits.", hint="Upload it again."

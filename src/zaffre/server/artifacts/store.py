@@ -22,6 +22,13 @@ blobs = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("stored", sa.Boolean, nullable=False),
     sa.Column("touched_at", db.Moment, nullable=False, index=True),
+    sa.Column("sample", sa.String(64)),
+    sa.Index(
+        "ix_blobs_sample",
+        "sample",
+        sqlite_where=sa.text("sample IS NOT NULL"),
+        postgresql_where=sa.text("sample IS NOT NULL"),
+    ),
 )
 claims = sa.Table(
     "blob_claims",
@@ -73,10 +80,10 @@ def announce_blob(uow: db.UnitOfWork, digest: str, now: dt.datetime) -> None:
     )
 
 
-def mark_stored(uow: db.UnitOfWork, digest: str, *, size: int, owner: str, now: dt.datetime) -> bool:
+def mark_stored(uow: db.UnitOfWork, digest: str, *, facts: dict[str, Any], owner: str) -> bool:
     """The bytes are in the store; false when collection took the announcement away meanwhile."""
     changed = uow.connection.execute(
-        blobs.update().where(blobs.c.digest == digest).values(size=size, stored=True, touched_at=now)
+        blobs.update().where(blobs.c.digest == digest).values(stored=True, **facts)
     )
     claim = upsert(uow, claims).values(digest=digest, owner=owner)
     uow.connection.execute(claim.on_conflict_do_nothing())
@@ -87,16 +94,28 @@ def visible_blobs(
     uow: db.UnitOfWork, digests: Sequence[str], *, owner: str, workspaces: Iterable[str] | None
 ) -> dict[str, int]:
     """Stored blobs and their sizes that the caller brought or can reach in a tree (None: in any workspace)."""
+    query = sa.select(blobs.c.digest, blobs.c.size).where(
+        blobs.c.digest.in_(digests) & _visible(owner, workspaces)
+    )
+    return {row.digest: row.size for row in uow.connection.execute(query)}
+
+
+def visible_samples(
+    uow: db.UnitOfWork, samples: Sequence[str], *, owner: str, workspaces: Iterable[str] | None
+) -> set[str]:
+    """Which of these samples a blob has that is visible in the same way."""
+    query = sa.select(blobs.c.sample).where(blobs.c.sample.in_(samples) & _visible(owner, workspaces))
+    return set(uow.connection.execute(query).scalars())
+
+
+def _visible(owner: str, workspaces: Iterable[str] | None) -> sa.ColumnElement[bool]:
     claimed = sa.exists().where((claims.c.digest == blobs.c.digest) & (claims.c.owner == owner))
     in_tree = sa.exists().where(
         (tree_files.c.digest == blobs.c.digest) & (trees.c.id == tree_files.c.tree_id)
     )
     if workspaces is not None:
         in_tree = in_tree.where(trees.c.workspace.in_(list(workspaces)))
-    query = sa.select(blobs.c.digest, blobs.c.size).where(
-        blobs.c.digest.in_(digests) & blobs.c.stored & (claimed | in_tree)
-    )
-    return {row.digest: row.size for row in uow.connection.execute(query)}
+    return blobs.c.stored & (claimed | in_tree)
 
 
 def touch_blobs(uow: db.UnitOfWork, digests: Sequence[str], now: dt.datetime) -> int:

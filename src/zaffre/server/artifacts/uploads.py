@@ -1,8 +1,8 @@
 """One blob on its way in: received in pieces, hashed on the way, kept for resuming, verified at the end.
 
-The face that receives the bytes drives an Upload from a worker thread. Pieces wait in the `incoming` folder under the
-digest and the caller's name, so that nobody can spoil what another caller began; they reach the store only when the
-digest is right.
+The face that receives the bytes drives an Upload from a worker thread. Pieces wait in the `incoming` folder under a
+key and the caller's name, so that nobody can spoil what another caller began. The key is the digest, and the bytes reach
+the store only when it is right; or it is the sample of a draft, whose digest is found while it comes.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import secrets
 import threading
 from pathlib import Path
 
+from zaffre.contracts import samples
 from zaffre.core import errors
 from zaffre.server.artifacts import disk
 
@@ -28,25 +29,37 @@ class Incoming:
 
     folder: Path
 
-    def path(self, owner: str, digest: str) -> Path:
-        """Where the caller's unfinished upload of a digest lies."""
-        return self.folder / f"{digest}.{hashlib.sha256(owner.encode()).hexdigest()[:16]}"
+    def path(self, owner: str, key: str) -> Path:
+        """Where the caller's unfinished upload under a key lies."""
+        return self.folder / f"{key}.{hashlib.sha256(owner.encode()).hexdigest()[:16]}"
 
-    def received(self, owner: str, digest: str) -> int:
+    def received(self, owner: str, key: str) -> int:
         """How many bytes of an unfinished upload are there."""
         try:
-            return self.path(owner, digest).stat().st_size
+            return self.path(owner, key).stat().st_size
         except FileNotFoundError:
             return 0
 
 
 class Upload:
-    """Open at `offset`, `write` pieces, then `verify`; `pause` keeps what came, `drop` forgets it. One thread at a time."""
+    """Open at `offset`, `write` pieces, then `verify`; `pause` keeps what came, `drop` forgets it. One thread at a time.
+
+    `digest` is the key, or for a draft what `verify` finds.
+    """
 
     def __init__(
-        self, incoming: Incoming, owner: str, digest: str, *, offset: int, total: int | None, limit: int
+        self,
+        incoming: Incoming,
+        owner: str,
+        key: str,
+        *,
+        offset: int,
+        total: int | None,
+        limit: int,
+        draft: bool = False,
     ) -> None:
-        self.digest = digest
+        self.digest = key
+        self._draft = draft
         self.size = offset
         self._total = total
         self._limit = limit
@@ -55,7 +68,7 @@ class Upload:
         if total is not None and total > limit:
             raise self._too_large()
         incoming.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.file, self._descriptor = _claim(incoming.path(owner, digest), offset)
+        self.file, self._descriptor = _claim(incoming.path(owner, key), offset)
         try:
             self._resume(offset)
         except BaseException:
@@ -88,13 +101,21 @@ class Upload:
 
     def verify(self) -> None:
         """Check the digest and leave the file ready to be adopted. Raises Invalid, and then nothing is kept."""
-        if self._hash.hexdigest() != self.digest:
-            found = self._hash.hexdigest()
+        found = self._hash.hexdigest()
+        if self._draft:
+            self.digest = found
+        elif self.digest != found:
             self.drop()
             raise errors.Invalid(
                 f"The bytes have the SHA-256 {found}, not {self.digest} as announced; nothing was stored.",
                 hint="The file changed while it was read, or the way here broke it: upload it again.",
             )
+
+    def sample(self) -> str | None:
+        """The sample of what came; None for small contents."""
+        if self.size < samples.LARGE:
+            return None
+        return samples.sample(self.size, lambda length, at: os.pread(self._descriptor, length, at))
 
     def pause(self) -> None:
         """Close, and keep what came for resuming."""

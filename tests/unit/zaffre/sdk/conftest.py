@@ -80,6 +80,7 @@ class Blobs:
         self.partial = {}
         self.trees = {}
         self.broken = set()
+        self.known, self.expected = set(), set()
         self.sent = 0
         served.answer = self
 
@@ -96,7 +97,10 @@ class Blobs:
                     ]
                 },
             )
-        if path.startswith("/api/v1/artifacts/blobs/"):
+        if path == "/api/v1/artifacts/drafts":
+            wanted = json.loads(body)["samples"]
+            return 200, {}, {"drafts": [self.draft(sample) for sample in wanted]}
+        if path.startswith(("/api/v1/artifacts/blobs/", "/api/v1/artifacts/drafts/")):
             return self.blob(method, path.rpartition("/")[2], headers, body)
         if path.endswith("/trees"):
             manifest = manifests.Manifest.parse(json.loads(body))
@@ -104,6 +108,11 @@ class Blobs:
             return 201, {}, {"digest": manifest.digest, "address": manifests.address(manifest.digest)}
         manifest = self.trees[path.rpartition("/")[2]]
         return 200, {}, manifest.model_dump(mode="json")
+
+    def draft(self, sample):
+        self.expected.add(sample)
+        received = len(self.partial.get(sample, b""))
+        return {"sample": sample, "received": received, "known": sample in self.known}
 
     def blob(self, method, digest, headers, body):
         if method == "GET":
@@ -119,7 +128,11 @@ class Blobs:
             self.broken.remove(digest)
             self.partial[digest] = whole[: len(whole) // 2]
             return None
-        if hashlib.sha256(whole).hexdigest() != digest:
+        found = hashlib.sha256(whole).hexdigest()
+        if digest in self.expected:
+            self.known.add(digest)
+            digest = found
+        if found != digest:
             return 400, {}, {"code": "invalid", "detail": "other bytes came"}
         self.stored[digest] = whole
         return 201, {}, {"digest": digest, "received": len(whole)}

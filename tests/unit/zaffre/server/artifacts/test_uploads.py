@@ -49,6 +49,15 @@ def test_an_upload_may_go_back_but_not_leave_a_gap(incoming):
     again.verify()
 
 
+def test_a_draft_finds_its_digest(incoming):
+    draft = uploads.Upload(incoming, "ann", "a" * 64, offset=0, total=SIZE, limit=1 << 30, draft=True)
+    draft.write(CONTENT)
+    draft.verify()
+    assert draft.digest == DIGEST
+    assert draft.sample() is None
+    draft.drop()
+
+
 def test_wrong_bytes_leave_nothing(incoming):
     upload = begin(incoming)
     upload.write(CONTENT[:-1] + b"?")

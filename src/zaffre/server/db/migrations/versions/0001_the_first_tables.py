@@ -145,9 +145,17 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("stored", sa.Boolean(), nullable=False),
         sa.Column("touched_at", db.Moment(), nullable=False),
+        sa.Column("sample", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_blobs")),
     )
     with op.batch_alter_table("blobs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_blobs_sample",
+            ["sample"],
+            unique=False,
+            sqlite_where=sa.text("sample IS NOT NULL"),
+            postgresql_where=sa.text("sample IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_blobs_touched_at"), ["touched_at"], unique=False)
 
     op.create_table(
@@ -510,6 +518,11 @@ def downgrade() -> None:
     op.drop_table("environment_locks")
     with op.batch_alter_table("blobs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_blobs_touched_at"))
+        batch_op.drop_index(
+            "ix_blobs_sample",
+            sqlite_where=sa.text("sample IS NOT NULL"),
+            postgresql_where=sa.text("sample IS NOT NULL"),
+        )
 
     op.drop_table("blobs")
     op.drop_table("blob_claims")
