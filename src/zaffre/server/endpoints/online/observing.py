@@ -10,12 +10,12 @@ from zaffre.core import clock, errors
 from zaffre.server import db
 from zaffre.server.compute import ports
 from zaffre.server.endpoints.online import claims, counting, facts, placing, preparing, quantities, store
-from zaffre.server.endpoints.router import envoy
+from zaffre.server.endpoints.router import admin, envoy
 
 NO_LIMITS = "no limits are set"
 """What the runner says of a service that was given none."""
 
-RouterHosts = Mapping[str, Mapping[str, envoy.HostState]]
+RouterHosts = Mapping[str, Mapping[str, admin.HostState]]
 
 
 @dataclasses.dataclass(frozen=True)

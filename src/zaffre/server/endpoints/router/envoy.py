@@ -14,25 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import envoy as envoy_wheel
-import httpx
 
 from zaffre.core import errors
 from zaffre.server import secrets
 from zaffre.server.compute import ports
-from zaffre.server.endpoints.router import files, generations, routes, stats, tls, tokens, wanted
+from zaffre.server.endpoints.router import admin, files, generations, routes, stats, tls, tokens, wanted
 
 SERVICE_ID = generations.IDS[0]
 _POLL_S = 0.005
 _START_S = 2.0
 _FILES = 65_536
-
-
-@dataclasses.dataclass(frozen=True)
-class HostState:
-    """What Envoy says of one host: whether it sends requests there, and how many are under way."""
-
-    healthy: bool
-    active: int
 
 
 class Envoy:
@@ -62,6 +53,7 @@ class Envoy:
             str(folder), "", host, port, _connection_limit(), listening.transport_socket(str(folder))
         )
         self._generations = generations.Generations(runner, self._spec)
+        self._admin = admin.Admin(lambda: self._generations.admin)
 
     @property
     def url(self) -> str:
@@ -78,7 +70,7 @@ class Envoy:
         """Use this certificate for new connections. Raises Invalid when Envoy does not take it; the old one stays then."""
         self._prepare_folder()
         try:
-            taken = self._taken()
+            taken = self._admin.taken()
         except errors.Unavailable:  # it reads the files when it starts
             for name, document in tls.documents(pair).items():
                 self._move(tls.FOLDER, f"{name}.json", document)
@@ -129,26 +121,20 @@ class Envoy:
             f"http.{files.STAT_PREFIX}.rds.{files.ROUTES}",
         )
         if leaving:
-            self._apply_clusters(coming, self._taken())
+            self._apply_clusters(coming, self._admin.taken())
         self._drop_assignments(names)
 
-    def hosts(self) -> dict[str, dict[str, HostState]]:
+    def hosts(self) -> dict[str, dict[str, admin.HostState]]:
         """What Envoy knows of every host, by cluster and socket. Raises Unavailable."""
-        answer = json.loads(self._get("/clusters?format=json"))
-        return {
-            cluster["name"]: {
-                host["address"]["pipe"]["path"]: _host_state(host) for host in cluster.get("host_statuses", ())
-            }
-            for cluster in answer.get("cluster_statuses", ())
-        }  # fmt: skip
+        return self._admin.hosts()
 
     def stats(self) -> stats.Reading:
         """What Envoy has counted; cheap enough for every second. Raises Unavailable."""
-        return stats.parse(self._get(stats.PATH))
+        return self._admin.stats()
 
     def refused_tokens(self) -> int:
         """How many requests the token filter turned away since Envoy started."""
-        return self._counter(f"http.{files.STAT_PREFIX}.jwt_authn.denied")
+        return self._admin.counter(f"http.{files.STAT_PREFIX}.jwt_authn.denied")
 
     def _spec(self, identity: str) -> ports.ServiceSpec:
         paths = self._runner.paths(identity)
@@ -193,7 +179,7 @@ class Envoy:
             staged = dataclasses.replace(item, hosts=tuple(both.values()))
             self._apply("eds", name, files.assignment(staged), taken, known_as)
             self._await_healthy({item.name: stay})
-            taken = self._taken()
+            taken = self._admin.taken()
         self._apply("eds", name, files.assignment(item), taken, known_as)
 
     def _present_hosts(self, cluster: str) -> tuple[wanted.Host, ...]:
@@ -214,16 +200,16 @@ class Envoy:
         version = files.version(document)
         if taken.get(known_as) == version:
             return
-        refused_before = self._refused(known_as)
+        refused_before = self._admin.refused(known_as)
         self._move(folder, name, document)
 
         def is_taken() -> bool:
-            if self._refused(known_as) > refused_before:
+            if self._admin.refused(known_as) > refused_before:
                 raise errors.Unavailable(
                     f"The router refused its new {folder.upper()} file; the last good one stays in force.",
                     hint=f"Its log names the reason: {self._runner.paths(self._generations.current).log}.",
                 )
-            return self._taken().get(known_as) == version
+            return self._admin.taken().get(known_as) == version
 
         self._await(is_taken, f"take its new {folder.upper()} file")
 
@@ -273,50 +259,15 @@ class Envoy:
         return {resource["name"]: resource for resource in document["resources"]}
 
     def _await_taken(self) -> dict[str, str]:
-        """As `_taken`, with the moment that an Envoy which was started just now needs."""
+        """As `Admin.taken`, with the moment that an Envoy which was started just now needs."""
         deadline = time.monotonic() + _START_S
         while True:
             try:
-                return self._taken()
+                return self._admin.taken()
             except errors.Unavailable:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_POLL_S)
-
-    def _taken(self) -> dict[str, str]:
-        """The versions that Envoy uses, by the name of what they are versions of."""
-        found = {}
-        for line in self._get("/stats?type=TextReadouts").splitlines():
-            name, _, value = line.partition(": ")
-            if name.endswith(".version_text"):
-                found[name.removesuffix(".version_text")] = value.strip('"')
-        return found
-
-    def _refused(self, known_as: str) -> int:
-        return self._counter(f"{known_as}.update_rejected") + self._counter(f"{known_as}.update_failure")
-
-    def _counter(self, name: str) -> int:
-        pattern = name.replace(".", "[.]")
-        _, _, value = self._get(f"/stats?filter=^{pattern}$").partition(": ")
-        return int(value) if value.strip() else 0
-
-    def _get(self, path: str) -> str:
-        try:
-            answer = self._generations.admin.get(path)
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            raise errors.Unavailable(
-                f"The router's own address does not answer ({type(error).__name__}).",
-                hint="It is started again by its parent process; this is tried again.",
-            ) from error
-        return answer.text
-
-
-def _host_state(host: files.Document) -> HostState:
-    health = host["health_status"]
-    bad = [flag for flag, value in health.items() if value is True]
-    active = next((int(stat.get("value", 0)) for stat in host["stats"] if stat["name"] == "rq_active"), 0)
-    return HostState(healthy=not bad and health.get("eds_health_status") == "HEALTHY", active=active)
 
 
 def _connection_limit() -> int:
