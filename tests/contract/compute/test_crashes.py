@@ -12,7 +12,7 @@ import pytest
 from zaffre.core import errors
 from zaffre.server.compute import ports
 from zaffre.server.compute.backends import local_processes
-from zaffre.testing import service_runner
+from zaffre.testing import service_child
 from zaffre_runtime.shim import records
 
 SLEEP = "import time; print('up', flush=True); time.sleep(3600)"
@@ -105,22 +105,22 @@ def test_a_service_outlives_the_killed_server(make_runner):
     os.close(writer)
     adopted = make_runner(isolated=False)
     assert adopted.list() == ["sleeper"]
-    service_runner.await_that(lambda: "up" in adopted.logs("sleeper"), "its first output")
+    service_child.await_that(lambda: "up" in adopted.logs("sleeper"), "its first output")
     status = adopted.status("sleeper")
     assert status.alive
-    assert service_runner.is_running(status.pid)
+    assert service_child.is_running(status.pid)
 
 
 @pytest.mark.parametrize("isolated", [False, True])
 def test_a_killed_shim_takes_its_process_along(make_runner, place, isolated):
     runner = make_runner(isolated=isolated)
     runner.start(sleeper())
-    service_runner.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
+    service_child.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
     pid = runner.status("sleeper").pid
     (spec,) = (place / "services").glob("*/spec.json")
     os.kill(records.lock_holder(str(spec.parent)), signal.SIGKILL)
     assert runner.wait("sleeper", timeout_s=10)
-    service_runner.await_that(lambda: not service_runner.is_running(pid), "the process ends, too")
+    service_child.await_that(lambda: not service_child.is_running(pid), "the process ends, too")
     status = runner.status("sleeper")
     assert (status.alive, status.state, status.pid) == (False, "exited", None)
     assert "killed" in status.reason
@@ -132,15 +132,15 @@ def test_a_killed_shim_takes_its_process_along(make_runner, place, isolated):
 def test_everything_ends_when_the_home_vanishes(make_runner, place, isolated):
     runner = make_runner(isolated=isolated)
     runner.start(sleeper())
-    service_runner.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
+    service_child.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
     pid = runner.status("sleeper").pid
     (spec,) = (place / "services").glob("*/spec.json")
     shim = records.lock_holder(str(spec.parent))
     moved = place / "gone"
     (place / "services").rename(moved)
     shutil.rmtree(moved, ignore_errors=True)
-    service_runner.await_that(lambda: not service_runner.is_running(shim), "the shim ends")
-    assert not service_runner.is_running(pid)
+    service_child.await_that(lambda: not service_child.is_running(shim), "the shim ends")
+    assert not service_child.is_running(pid)
 
 
 def test_a_pid_that_only_looks_like_a_shim_is_never_hit(make_runner, place):
@@ -156,7 +156,7 @@ def test_a_pid_that_only_looks_like_a_shim_is_never_hit(make_runner, place):
     runner.stop("sleeper", drain_s=0)
     runner.kill("sleeper")
     assert not runner.status("sleeper").alive
-    assert service_runner.is_running(stranger)
+    assert service_child.is_running(stranger)
     os.kill(stranger, signal.SIGKILL)
     os.waitpid(stranger, 0)
 
@@ -194,7 +194,7 @@ def test_two_shims_of_one_folder_never_live(make_runner, place):
 def test_secrets_stay_out_of_sight(make_runner, place):
     runner = make_runner(isolated=False)
     runner.start(sleeper(environment={"KEY": "secret-4711"}, files={"key": "secret-4711"}))
-    service_runner.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
+    service_child.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
     (spec,) = (place / "services").glob("*/spec.json")
     shim = records.lock_holder(str(spec.parent))
     for name in ("cmdline", "environ"):
@@ -218,7 +218,7 @@ def test_the_shim_keeps_nothing_of_the_server(make_runner, place):
     os.set_inheritable(held, True)
     runner = make_runner(isolated=False)
     runner.start(sleeper())
-    service_runner.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
+    service_child.await_that(lambda: "up" in runner.logs("sleeper"), "its first output")
     os.close(held)
     (spec,) = (place / "services").glob("*/spec.json")
     for pid in (records.lock_holder(str(spec.parent)), runner.status("sleeper").pid):

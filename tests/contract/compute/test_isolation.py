@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from zaffre.server.compute import ports
-from zaffre.testing import service_runner
+from zaffre.testing import service_child
 from zaffre_runtime.shim import isolation, linux
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can isolate")
@@ -47,7 +47,7 @@ def look(runner):
             **changes,
         )
         runner.start(spec)
-        service_runner.await_that(lambda: not runner.status(service_id).alive, "its end")
+        service_child.await_that(lambda: not runner.status(service_id).alive, "its end")
         lines = [line for line in runner.logs(service_id).splitlines() if line.startswith("FACTS ")]
         assert lines, runner.logs(service_id)
         return json.loads(lines[-1][6:]), runner.status(service_id)
@@ -130,7 +130,7 @@ def test_other_processes_are_out_of_reach(look, runner):
         environment={"KEY": "secret-of-other"},
     )
     runner.start(other)
-    service_runner.await_that(lambda: "up" in runner.logs("other"), "the other service")
+    service_child.await_that(lambda: "up" in runner.logs("other"), "the other service")
     pid = runner.status("other").pid
     assert b"secret-of-other" in Path(f"/proc/{pid}/environ").read_bytes()
     facts, _ = look(f"""
@@ -143,7 +143,7 @@ def test_other_processes_are_out_of_reach(look, runner):
     assert facts["first"] == "PermissionError"
     assert facts["kill"] == "ProcessLookupError"
     assert facts["kill_first"] == "PermissionError"
-    assert service_runner.is_running(pid)
+    assert service_child.is_running(pid)
 
 
 def test_temporary_files_and_shared_memory_are_its_own(look):
@@ -215,7 +215,7 @@ def test_a_missing_model_never_means_less_isolation(runner, place):
         read_only_paths=(str(place / "no-such-model"),),
     )
     runner.start(spec)
-    service_runner.await_that(lambda: runner.status("broken").state == "failed", "its failure")
+    service_child.await_that(lambda: runner.status("broken").state == "failed", "its failure")
     assert "no-such-model" in runner.status("broken").reason
     assert "ran\n" not in runner.logs("broken")
 
@@ -245,7 +245,7 @@ def test_memory_over_the_limit_is_named(runner):
         restart=ports.Restart(policy="never"),
     )
     runner.start(spec)
-    service_runner.await_that(lambda: not runner.status("greedy").alive, "its end")
+    service_child.await_that(lambda: not runner.status("greedy").alive, "its end")
     status = runner.status("greedy")
     if not status.limits_enforced:
         pytest.skip(status.limits_reason)
@@ -257,7 +257,7 @@ def test_memory_over_the_limit_is_named(runner):
 def test_no_control_group_is_left(runner, place, end):
     sleep = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(3600)")
     runner.start(ports.ServiceSpec(id="limited", argv=sleep, limits=ports.Limits(memory_bytes=256 << 20)))
-    service_runner.await_that(lambda: "up" in runner.logs("limited"), "its output")
+    service_child.await_that(lambda: "up" in runner.logs("limited"), "its output")
     (record,) = (place / "services").glob("*/state.json")
     groups = [Path(group) for group in json.loads(record.read_text())["control_groups"]]
     if not groups:
@@ -283,15 +283,15 @@ def test_workers_of_one_instance_share_their_limit_and_the_last_one_takes_it_awa
         )
         runner.start(spec)
         if not runner.status(name).limits_enforced:
-            service_runner.await_that(lambda: "up" in runner.logs(names[0]), "its output")
+            service_child.await_that(lambda: "up" in runner.logs(names[0]), "its output")
             pytest.skip(runner.status(name).limits_reason)
     # each alone would fit; together they do not, so the kernel ends one of them
-    service_runner.await_that(
+    service_child.await_that(
         lambda: any("memory" in runner.status(name).reason for name in names), "an end for memory"
     )
     records = [json.loads(path.read_text()) for path in (place / "services").glob("*/state.json")]
     (group,) = {group for record in records for group in record["control_groups"]}
-    service_runner.await_that(lambda: sum(runner.status(name).alive for name in names) == 1, "its shim's end")
+    service_child.await_that(lambda: sum(runner.status(name).alive for name in names) == 1, "its shim's end")
     assert Path(group).is_dir()
     for name in names:
         runner.kill(name)
@@ -336,7 +336,7 @@ def _without_mounts(runner, place, model):
             restart=ports.Restart(policy="never"),
         )
         runner.start(spec)
-        service_runner.await_that(lambda: not runner.status("open").alive, "its end")
+        service_child.await_that(lambda: not runner.status("open").alive, "its end")
         status = runner.status("open")
         assert "ran" in runner.logs("open")
         assert (status.state, status.isolated, status.unbound) == ("exited", False, (target,))
@@ -387,7 +387,7 @@ def _as_user(home):
             restart=ports.Restart(policy="never"),
         )
         runner.start(spec)
-        service_runner.await_that(lambda: not runner.status("mine").alive, "its end")
+        service_child.await_that(lambda: not runner.status("mine").alive, "its end")
         status = runner.status("mine")
         assert "uid 64322" in runner.logs("mine")
         assert (status.state, status.isolated) == ("exited", False)
@@ -407,12 +407,12 @@ def test_the_service_is_killed_with_its_first_process(runner):
         id="s", argv=(sys.executable, "-c", "import time; print('up', flush=True); time.sleep(3600)")
     )
     runner.start(spec)
-    service_runner.await_that(lambda: "up" in runner.logs("s"), "its output")
+    service_child.await_that(lambda: "up" in runner.logs("s"), "its output")
     pid = runner.status("s").pid
     parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(parent, signal.SIGKILL)
-    service_runner.await_that(lambda: not service_runner.is_running(pid), "the process ends")
-    service_runner.await_that(lambda: runner.status("s").restarts == 1, "it is started again")
+    service_child.await_that(lambda: not service_child.is_running(pid), "the process ends")
+    service_child.await_that(lambda: runner.status("s").restarts == 1, "it is started again")
 
 
 def test_it_cannot_choose_what_the_router_connects_to(runner):
@@ -438,8 +438,8 @@ def test_it_cannot_choose_what_the_router_connects_to(runner):
             liveness=ports.Probe(period_s=1, timeout_s=1),
         )
     )
-    service_runner.await_that(path.is_socket, "the socket")
-    assert service_runner.ask(path) == (200, "here")
+    service_child.await_that(path.is_socket, "the socket")
+    assert service_child.ask(path) == (200, "here")
     assert path.stat().st_uid == 0
     facts = next(line for line in runner.logs("probe").splitlines() if line.startswith("FACTS "))
     refused = {"seen": False, "door": False, "link": "FileNotFoundError", "bind": "FileNotFoundError"}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from zaffre.testing import service_runner
+from zaffre.testing import service_child
 from zaffre_runtime import shim
 from zaffre_runtime.shim import logs, records
 
@@ -56,7 +56,7 @@ def service(tmp_path):
     yield make
     if records.lock_holder(str(folder)):
         records.request_stop(str(folder), 0)
-        service_runner.await_that(lambda: records.lock_holder(str(folder)) is None, "the shim's end")
+        service_child.await_that(lambda: records.lock_holder(str(folder)) is None, "the shim's end")
 
 
 def start(folder, *command):
@@ -73,9 +73,9 @@ def test_runs_by_path_under_every_python_here(service, version):
     done = start(folder, *by_path(PYTHONS[version]))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert records.lock_holder(str(folder))
-    service_runner.await_that(lambda: "up" in logs.read_tail(str(folder / "log"), None), "output")
+    service_child.await_that(lambda: "up" in logs.read_tail(str(folder / "log"), None), "output")
     records.request_stop(str(folder), 0)
-    service_runner.await_that(lambda: records.lock_holder(str(folder)) is None, "its end")
+    service_child.await_that(lambda: records.lock_holder(str(folder)) is None, "its end")
     assert records.read_json(str(folder / "state.json"))["state"] == "stopped"
     assert not (folder / records.ERROR).exists()
 
@@ -134,11 +134,11 @@ time.sleep(3600)
     try:
         service(code)
         assert start(folder, *by_path(sys.executable)).returncode == 0
-        service_runner.await_that(done.exists, "the process writes two megabytes and goes on")
+        service_child.await_that(done.exists, "the process writes two megabytes and goes on")
         shim_pid = records.lock_holder(str(folder))
         assert shim_pid
         records.request_stop(str(folder), 10)
-        service_runner.await_that(lambda: records.lock_holder(str(folder)) is None, "it still heeds a stop")
+        service_child.await_that(lambda: records.lock_holder(str(folder)) is None, "it still heeds a stop")
         assert "bytes of output" not in done.read_text()
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
@@ -148,11 +148,11 @@ def test_a_machine_restart_that_emptied_run_is_survived(service, tmp_path):
     folder = service(UP)
     start(folder, *by_path(sys.executable))
     records.request_stop(str(folder), 0)
-    service_runner.await_that(lambda: records.lock_holder(str(folder)) is None, "its end")
+    service_child.await_that(lambda: records.lock_holder(str(folder)) is None, "its end")
     shutil.rmtree(tmp_path / "run", ignore_errors=True)
     (folder / "stop").unlink()
     start(folder, *by_path(sys.executable))
-    service_runner.await_that((tmp_path / "run").is_dir, "the socket folder is there again")
+    service_child.await_that((tmp_path / "run").is_dir, "the socket folder is there again")
     assert records.lock_holder(str(folder))
 
 
@@ -208,12 +208,12 @@ def test_an_address_is_kept_while_its_process_is_started_again(service):
     def state():
         return records.read_json(str(folder / "state.json"))
 
-    service_runner.await_that(lambda: state()["state"] == "running", "an answer")
+    service_child.await_that(lambda: state()["state"] == "running", "an answer")
     first = state()["pid"]
     with socket.create_connection(("127.0.0.1", port)) as early:
         assert answered(early) == first
         os.kill(first, signal.SIGKILL)
-        service_runner.await_that(lambda: state()["state"] == "backoff", "its death to be heard of")
+        service_child.await_that(lambda: state()["state"] == "backoff", "its death to be heard of")
         held = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(20)]
         later = []
         while state()["state"] != "running":
@@ -226,11 +226,11 @@ def test_an_address_is_kept_while_its_process_is_started_again(service):
         one.close()
     shim_pid = state()["shim_pid"]
     children = Path(f"/proc/{shim_pid}/task/{shim_pid}/children")
-    service_runner.await_that(
+    service_child.await_that(
         lambda: children.read_text().split() == [str(second)], "the end of who passed on"
     )
     os.kill(second, signal.SIGKILL)
-    service_runner.await_that(lambda: state()["state"] == "backoff", "its death to be heard of")
+    service_child.await_that(lambda: state()["state"] == "backoff", "its death to be heard of")
     waiting = socket.create_connection(("127.0.0.1", port), timeout=30)
     records.request_stop(str(folder), 0)
     with pytest.raises(ConnectionResetError):  # nobody comes back: who waits is told
