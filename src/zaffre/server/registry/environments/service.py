@@ -11,7 +11,7 @@ from zaffre.contracts import environment as contract
 from zaffre.contracts import events as catalogue
 from zaffre.contracts import manifests
 from zaffre.core import errors
-from zaffre.server import db, events
+from zaffre.server import db
 from zaffre.server.access import callers
 from zaffre.server.registry.versioning import content, documents, entering, locks, nouns, service
 
@@ -93,30 +93,6 @@ def get(
     return _entity(service.get(uow, caller, shelf(workspace), name, version))
 
 
-def set_lock(
-    uow: db.UnitOfWork,
-    caller: callers.Caller,
-    workspace: str,
-    name: str,
-    *,
-    version: str,
-    lock_json: str,
-    digest: str,
-    facts: Mapping[str, Any] | None = None,
-) -> None:
-    """As `keep_lock`, and tells of it."""
-    kept = keep_lock(
-        uow, caller, workspace, name, version=version, lock_json=lock_json, digest=digest, facts=facts
-    )
-    if kept is None:
-        return
-    number, known = kept
-    mine = shelf(workspace)
-    python = str(known.get("python") or "")
-    event = catalogue.EnvironmentLocked(name=name, version=number, lock_digest=digest, python=python)
-    events.append(uow, caller, event, workspace=workspace, subject=mine.subject(name, number))
-
-
 def keep_lock(
     uow: db.UnitOfWork,
     caller: callers.Caller,
@@ -127,15 +103,15 @@ def keep_lock(
     lock_json: str,
     digest: str,
     facts: Mapping[str, Any] | None = None,
-) -> tuple[str, dict[str, Any]] | None:
-    """Keep the lock with its version, once; returns number and facts, or None when it had this lock already.
+) -> None:
+    """Keep the lock with its version, once.
 
     `facts` goes into the status beside `lock_digest`: `python`, `stand_in`, `notes`, `source`, `image`. Another lock
     raises Conflict.
     """
     mine = shelf(workspace)
     callers.require(caller, "environments/write", mine.resource(name))
-    return locks.set_once(uow, mine, name, version, text=lock_json, digest=digest, facts=dict(facts or {}))
+    locks.set_once(uow, mine, name, version, text=lock_json, digest=digest, facts=dict(facts or {}))
 
 
 def lock_of(

@@ -17,11 +17,8 @@ def set_once(
     text: str,
     digest: str,
     facts: Mapping[str, Any],
-) -> tuple[str, dict[str, Any]] | None:
-    """Keep the lock; returns the version's number and facts, or None when it had the same lock already.
-
-    Raises Conflict when it has another.
-    """
+) -> None:
+    """Keep the lock. Raises Conflict when the version has another already."""
     store.lock_asset(uow, shelf.workspace, shelf.kind, name)
     row = service.find(uow, shelf, name, version)
     known = row.facts.get("lock_digest")
@@ -29,13 +26,11 @@ def set_once(
         facts = {**row.facts, **facts, "lock_digest": digest}
         service.check_texts(facts)
         store.set_lock(uow, row.id, text, facts)
-        return row.version, facts
-    if known != digest:
+    elif known != digest:
         raise errors.Conflict(
             f"{service.words(shelf, name, row.version)} has another lock already, and a lock is made once.",
             hint="Register a new version to solve it again.",
         )
-    return None
 
 
 def read(uow: db.UnitOfWork, version_id: int) -> str | None:

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from zaffre.server import db
 from zaffre.server.registry.versioning import store
-from zaffre.server.registry.versioning.store import alias_moves, aliases, uses
+from zaffre.server.registry.versioning.tables import alias_moves, aliases, assets, uses, versions
 
 _BY_ALIAS = store.OF_NAME.join(
-    aliases, (aliases.c.asset_id == store.assets.c.id) & (aliases.c.alias == sa.bindparam("by_alias"))
-).where(store.versions.c.id == aliases.c.version_id)
+    aliases, (aliases.c.asset_id == assets.c.id) & (aliases.c.alias == sa.bindparam("by_alias"))
+).where(versions.c.id == aliases.c.version_id)
 
 
 def version_at(uow: db.UnitOfWork, workspace: str, kind: str, name: str, alias: str) -> sa.Row[Any] | None:
@@ -96,10 +96,10 @@ def users(uow: db.UnitOfWork, version_ids: Sequence[int]) -> list[tuple[int, str
 
 def uses_of(uow: db.UnitOfWork, workspace: str, user: str) -> list[str]:
     query = (
-        sa.select(store.assets.c.kind, store.assets.c.name, store.versions.c.version)
-        .join(store.versions, store.versions.c.asset_id == store.assets.c.id)
-        .join(uses, uses.c.version_id == store.versions.c.id)
+        sa.select(assets.c.kind, assets.c.name, versions.c.version)
+        .join(versions, versions.c.asset_id == assets.c.id)
+        .join(uses, uses.c.version_id == versions.c.id)
         .where((uses.c.workspace == workspace) & (uses.c.user == user))
-        .order_by(store.assets.c.kind, store.assets.c.name, store.versions.c.version)
+        .order_by(assets.c.kind, assets.c.name, versions.c.version)
     )
     return [f"{row.kind}/{row.name}:{row.version}" for row in uow.connection.execute(query)]

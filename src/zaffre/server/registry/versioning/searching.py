@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from zaffre.server import db
 from zaffre.server.registry.versioning import nouns
-from zaffre.server.registry.versioning.store import READ, assets, first_id, tags, term, versions
+from zaffre.server.registry.versioning.store import READ, first_id, term
+from zaffre.server.registry.versioning.tables import assets, tags, versions
 
 _COUNTED = 3000
 """Tags that are on more versions than this are all the same to the choice of the rarest."""
