@@ -3,12 +3,9 @@
 Services append them, the outbox delivers them, and audit, lineage, automation and the studio read the same words.
 """
 
-import datetime as dt
 from typing import Any
 
 import pydantic
-
-from zaffre.core import clock, errors
 
 
 class Event(pydantic.BaseModel):
@@ -293,37 +290,3 @@ def _concrete(kind: type[Event]) -> list[type[Event]]:
 
 
 CATALOGUE: dict[str, type[Event]] = {kind.__name__: kind for kind in _concrete(Event)}
-
-
-class Envelope(pydantic.BaseModel):
-    """One event as it travels: who, when, about what, and why. `data` is the event's values."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
-
-    id: str
-    time: dt.datetime
-    type: str
-    workspace: str
-    subject: str
-    actor: str
-    reason: str = ""
-    request_id: str = ""
-    data: dict[str, Any] = {}
-
-    @pydantic.field_serializer("time", when_used="json")
-    def _time_as_text(self, time: dt.datetime) -> str:
-        return clock.isoformat(time)
-
-    def event(self) -> Event:
-        """The event inside. Raises Invalid when this version does not know its type."""
-        return from_data(self.type, self.data)
-
-
-def from_data(type_name: str, data: dict[str, Any]) -> Event:
-    """The event of a stored type and values; values that this version does not know are left out. Raises Invalid."""
-    kind = CATALOGUE.get(type_name)
-    if kind is None:
-        raise errors.Invalid(
-            f"{type_name!r} is not in the catalogue of events.", hint="A newer server wrote it."
-        )
-    return kind.model_validate({key: item for key, item in data.items() if key in kind.model_fields})

@@ -4,19 +4,19 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from zaffre.contracts import events as catalogue
+from zaffre.contracts import envelopes
 from zaffre.core import clock, errors
 from zaffre.server import db
 from zaffre.server.access import callers
 from zaffre.server.audit import store
 
 
-def record(uow: db.UnitOfWork, envelopes: Sequence[catalogue.Envelope]) -> None:
+def record(uow: db.UnitOfWork, told: Sequence[envelopes.Envelope]) -> None:
     """A subscriber of events: one line per event, however often it is told."""
-    store.insert(uow, [_row(envelope) for envelope in envelopes])
+    store.insert(uow, [_row(envelope) for envelope in told])
 
 
-def _row(envelope: catalogue.Envelope) -> dict[str, Any]:
+def _row(envelope: envelopes.Envelope) -> dict[str, Any]:
     return {
         "event_id": envelope.id,
         "time": envelope.time,

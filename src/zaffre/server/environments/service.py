@@ -5,6 +5,7 @@ A subject is what was locked: `environments/sk:1`, or `definitions/<digest>` for
 
 from collections.abc import Sequence
 
+from zaffre.contracts import envelopes
 from zaffre.contracts import environment as contract
 from zaffre.contracts import events as catalogue
 from zaffre.core import clock
@@ -45,9 +46,9 @@ def keep(
     return lock
 
 
-def forget(uow: db.UnitOfWork, envelopes: Sequence[catalogue.Envelope]) -> None:
+def forget(uow: db.UnitOfWork, told: Sequence[envelopes.Envelope]) -> None:
     """A subscriber of events: drops the locks of versions that were deleted. What was built goes with the next `pruning`."""
-    for envelope in envelopes:
+    for envelope in told:
         if envelope.type == catalogue.EnvironmentDeleted.__name__:
             store.drop(uow, envelope.workspace, envelope.subject)
 

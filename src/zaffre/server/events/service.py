@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from zaffre.contracts import envelopes
 from zaffre.contracts import events as catalogue
 from zaffre.core import clock
 from zaffre.server import db
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 TOPIC = "events"
 """What a relay listens to on the database."""
 
-Subscriber = Callable[[db.UnitOfWork, Sequence[catalogue.Envelope]], None]
+Subscriber = Callable[[db.UnitOfWork, Sequence[envelopes.Envelope]], None]
 """Is told of events in the order of writing, many at once under load; it must bear being told twice."""
 
 
@@ -103,10 +104,10 @@ def _deliver(uow: db.UnitOfWork, row: Any, name: str, subscriber: Subscriber, *,
             store.drop_retry(uow, row.id, name)
 
 
-def envelope(row: Any) -> catalogue.Envelope:
+def envelope(row: Any) -> envelopes.Envelope:
     """The envelope of a stored event."""
     names = ("id", "time", "type", "workspace", "subject", "actor", "reason", "request_id", "data")
-    return catalogue.Envelope(**{name: getattr(row, name) for name in names})
+    return envelopes.Envelope(**{name: getattr(row, name) for name in names})
 
 
 def next_retry(database: db.Database) -> dt.datetime | None:

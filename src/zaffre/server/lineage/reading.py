@@ -6,6 +6,7 @@ A new kind of event is read by adding a function and its line in `_READERS`.
 from collections.abc import Callable
 from typing import Any
 
+from zaffre.contracts import envelopes
 from zaffre.contracts import events as catalogue
 from zaffre.core import clock
 
@@ -14,18 +15,18 @@ Edge = tuple[str, str, str]
 Facts = tuple[list[Node], list[Edge]]
 
 
-def read(envelope: catalogue.Envelope) -> Facts:
+def read(envelope: envelopes.Envelope) -> Facts:
     """Nodes with their facts, and edges from what was made to what it was made of. Unknown events say nothing."""
     reader = _READERS.get(envelope.type)
     return reader(envelope, envelope.event()) if reader else ([], [])
 
 
-def _cause(envelope: catalogue.Envelope) -> dict[str, Any]:
+def _cause(envelope: envelopes.Envelope) -> dict[str, Any]:
     return {"by": envelope.actor, "reason": envelope.reason, "at": clock.isoformat(envelope.time)}
 
 
-def _registered(plural: str) -> Callable[[catalogue.Envelope, Any], Facts]:
-    def read_it(envelope: catalogue.Envelope, event: Any) -> Facts:
+def _registered(plural: str) -> Callable[[envelopes.Envelope, Any], Facts]:
+    def read_it(envelope: envelopes.Envelope, event: Any) -> Facts:
         node = f"{plural}/{event.name}:{event.version}"
         facts = {
             "type": event.asset_type,
@@ -41,7 +42,7 @@ def _registered(plural: str) -> Callable[[catalogue.Envelope, Any], Facts]:
     return read_it
 
 
-def _converted(envelope: catalogue.Envelope, event: catalogue.ModelConverted) -> Facts:
+def _converted(envelope: envelopes.Envelope, event: catalogue.ModelConverted) -> Facts:
     node, source = (
         f"models/{event.name}:{event.version}",
         f"models/{event.source_name}:{event.source_version}",
@@ -57,12 +58,12 @@ def _converted(envelope: catalogue.Envelope, event: catalogue.ModelConverted) ->
     return [(node, facts), (source, {})], [(node, "converted-from", source)]
 
 
-def _locked(envelope: catalogue.Envelope, event: catalogue.EnvironmentLocked) -> Facts:
+def _locked(envelope: envelopes.Envelope, event: catalogue.EnvironmentLocked) -> Facts:
     node, lock = f"environments/{event.name}:{event.version}", f"locks/{event.lock_digest}"
     return [(node, {}), (lock, {"python": event.python})], [(node, "locked-as", lock)]
 
 
-def _revised(envelope: catalogue.Envelope, event: catalogue.DeploymentRevised) -> Facts:
+def _revised(envelope: envelopes.Envelope, event: catalogue.DeploymentRevised) -> Facts:
     node = f"revisions/{event.revision}"
     deployment = f"endpoints/{event.endpoint}/deployments/{event.deployment}"
     facts = {
@@ -85,19 +86,19 @@ def _revised(envelope: catalogue.Envelope, event: catalogue.DeploymentRevised) -
     return [(node, facts), (deployment, {})], edges
 
 
-def _ready(envelope: catalogue.Envelope, event: catalogue.DeploymentReady) -> Facts:
+def _ready(envelope: envelopes.Envelope, event: catalogue.DeploymentReady) -> Facts:
     node, lock = f"revisions/{event.revision}", event.environment_lock_digest
     edges = [(node, "locked-as", f"locks/{lock}")] if lock else []
     return [(node, {"ready_at": clock.isoformat(envelope.time)})], edges
 
 
-def _failed(envelope: catalogue.Envelope, event: catalogue.DeploymentFailed) -> Facts:
+def _failed(envelope: envelopes.Envelope, event: catalogue.DeploymentFailed) -> Facts:
     return [
         (f"revisions/{event.revision}", {"failed_at": clock.isoformat(envelope.time), "cause": event.cause})
     ], []
 
 
-_READERS: dict[str, Callable[[catalogue.Envelope, Any], Facts]] = {
+_READERS: dict[str, Callable[[envelopes.Envelope, Any], Facts]] = {
     "ModelRegistered": _registered("models"),
     "ModelConverted": _converted,
     "DataRegistered": _registered("data"),

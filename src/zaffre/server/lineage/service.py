@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from zaffre.contracts import events as catalogue
+from zaffre.contracts import envelopes
 from zaffre.core import clock, errors
 from zaffre.server import db
 from zaffre.server.access import callers
@@ -12,11 +12,11 @@ from zaffre.server.lineage import reading, store
 DEEPEST = 12
 
 
-def record(uow: db.UnitOfWork, envelopes: Sequence[catalogue.Envelope]) -> None:
+def record(uow: db.UnitOfWork, told: Sequence[envelopes.Envelope]) -> None:
     """A subscriber of events; being told twice changes nothing."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     relations: list[dict[str, Any]] = []
-    for envelope in envelopes:
+    for envelope in told:
         nodes, edges = reading.read(envelope)
         mine = found.setdefault(envelope.workspace, {})
         for node, facts in nodes:

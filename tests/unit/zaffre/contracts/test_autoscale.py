@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from zaffre.contracts import autoscale, files
+from zaffre.contracts import autoscale, files, recurring
 from zaffre.core import errors
 
 FILE = """\
@@ -138,10 +138,10 @@ def test_a_fixed_date_is_told_by_the_clocks_of_its_zone(load):
     assert ends == dt.datetime(2026, 12, 27, 11, tzinfo=dt.UTC)
     assert plain.fixed_date.covers(begins)
     assert not plain.fixed_date.covers(ends)
-    own = autoscale.FixedDate(start="2026-12-24T00:00:00Z", end="2026-12-25", timezone="Europe/Berlin")
+    own = recurring.FixedDate(start="2026-12-24T00:00:00Z", end="2026-12-25", timezone="Europe/Berlin")
     assert own.span()[0] == dt.datetime(2026, 12, 24, tzinfo=dt.UTC)
     read = {"start": dt.date(2026, 12, 24), "end": dt.datetime(2026, 12, 25, 6)}  # noqa: DTZ001  # as YAML reads it
-    assert autoscale.FixedDate(**read).span()[1] == dt.datetime(2026, 12, 25, 6, tzinfo=dt.UTC)
+    assert recurring.FixedDate(**read).span()[1] == dt.datetime(2026, 12, 25, 6, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import datetime as dt
 import pydantic
 import pytest
 
-from zaffre.contracts import audit, events, operations, pages
+from zaffre.contracts import audit, envelopes, events, operations, pages
 from zaffre.contracts.model import Model
 from zaffre.core import errors
 
@@ -28,10 +28,10 @@ def test_the_catalogue_speaks_in_the_past_tense_and_holds_no_secret() -> None:
 def test_an_event_is_read_from_what_was_stored() -> None:
     event = events.TrafficChanged(endpoint="churn", traffic={"blue": 100}, previous={"green": 100})
     stored = event.model_dump(mode="json")
-    assert events.from_data("TrafficChanged", stored) == event
-    assert events.from_data("TrafficChanged", {**stored, "newer": 1}) == event
+    assert envelopes.from_data("TrafficChanged", stored) == event
+    assert envelopes.from_data("TrafficChanged", {**stored, "newer": 1}) == event
     with pytest.raises(errors.Invalid, match="not in the catalogue"):
-        events.from_data("ModelSold", {})
+        envelopes.from_data("ModelSold", {})
 
 
 def test_an_event_cannot_be_changed_or_misspelt() -> None:
@@ -43,12 +43,12 @@ def test_an_event_cannot_be_changed_or_misspelt() -> None:
 
 
 def test_an_envelope_crosses_the_wire() -> None:
-    envelope = events.Envelope(
+    envelope = envelopes.Envelope(
         id="1", time=NOW, type="ModelDeleted", workspace="w", subject="models/churn:3", actor="ann", data={"name": "churn"}
     )  # fmt: skip
     body = envelope.model_dump(mode="json")
     assert body["time"] == "2026-11-20T08:15:30.000000Z"
-    assert events.Envelope.model_validate(body) == envelope
+    assert envelopes.Envelope.model_validate(body) == envelope
     assert envelope.event() == events.ModelDeleted(name="churn")
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from zaffre.contracts import envelopes
 from zaffre.contracts import events as catalogue
 from zaffre.core import clock, errors
 from zaffre.server import access, lineage
@@ -10,7 +11,7 @@ CALLER = access.system("test")
 def tell(database, *events):
     with database.write() as uow:
         for number, event in enumerate(events):
-            envelope = catalogue.Envelope(
+            envelope = envelopes.Envelope(
                 id=f"{number:032d}",
                 time=clock.now(),
                 type=type(event).__name__,
@@ -84,7 +85,7 @@ def test_events_of_one_thing_that_are_told_together_add_up(database):
     ready = catalogue.DeploymentReady(endpoint="e", deployment="blue", revision="r123")
     with database.write() as uow:
         together = [
-            catalogue.Envelope(
+            envelopes.Envelope(
                 id=f"{number:032d}",
                 time=clock.now(),
                 type=event.type_name(),

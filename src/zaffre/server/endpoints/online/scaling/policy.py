@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 
 from zaffre.contracts import autoscale as contract
-from zaffre.contracts import online_deployment
+from zaffre.contracts import online_deployment, recurring
 from zaffre.contracts import settings as parts
 from zaffre.server.endpoints.online import settings
 
@@ -36,7 +36,7 @@ class Policy:
     """`target` is the share of an instance's places that should be busy, None where only rules count."""
 
     usual: Bounds
-    profiles: tuple[tuple[contract.Recurrence | contract.FixedDate, Bounds], ...] = ()
+    profiles: tuple[tuple[recurring.Recurrence | recurring.FixedDate, Bounds], ...] = ()
     target: float | None = None
     concurrency: int = 1
     poll_s: float = _POLL_S
@@ -101,7 +101,7 @@ def _during(profile: contract.ScaleProfile, usual: Bounds) -> Bounds:
 
 def _profiles(
     given: contract.Autoscale, usual: Bounds
-) -> tuple[tuple[contract.Recurrence | contract.FixedDate, Bounds], ...]:
+) -> tuple[tuple[recurring.Recurrence | recurring.FixedDate, Bounds], ...]:
     """Fixed dates first, as Azure Monitor has it."""
     items = given.profiles
     fixed = tuple((item.fixed_date, _during(item, usual)) for item in items if item.fixed_date)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaffre.contracts import autoscale, online_deployment
+from zaffre.contracts import autoscale, online_deployment, recurring
 from zaffre.server.endpoints.online.scaling import history, policy, verdict
 from zaffre.server.endpoints.router import stats
 
@@ -250,14 +250,14 @@ moments = st.integers(0, 2 * 365 * 24 * 60).map(
     lambda after: dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(minutes=after)
 )
 clocks = st.integers(0, 24 * 60 - 1).map(lambda at: f"{at // 60:02}:{at % 60:02}")
-days = st.lists(st.sampled_from(autoscale.DAYS), min_size=1, unique=True)
+days = st.lists(st.sampled_from(recurring.DAYS), min_size=1, unique=True)
 
 
 @given(zones, days, clocks, clocks, moments)
 def test_a_profile_holds_by_the_clocks_of_its_zone_also_when_they_change(zone, on, start, end, moment):
     if start == end:
         return
-    recurrence = autoscale.Recurrence(timezone=zone, days=on, start=start, end=end)
+    recurrence = recurring.Recurrence(timezone=zone, days=on, start=start, end=end)
     local = moment.astimezone(recurrence.zone())
     shown = f"{local:%H:%M}"
     today, before = f"{local:%A}", f"{local - dt.timedelta(days=1):%A}"
@@ -269,7 +269,7 @@ def test_a_profile_holds_by_the_clocks_of_its_zone_also_when_they_change(zone, o
 
 
 def test_the_night_of_the_clock_change():
-    recurrence = autoscale.Recurrence(timezone="Europe/Berlin", days=["sun"], start="02:30", end="03:30")
+    recurrence = recurring.Recurrence(timezone="Europe/Berlin", days=["sun"], start="02:30", end="03:30")
 
     def at(day, hour, minute):
         return recurrence.covers(dt.datetime(2026, *day, hour, minute, tzinfo=dt.UTC))
