@@ -3,10 +3,8 @@
 Nothing is started here: a revision is written with what it refers to, and `reconcile` brings it up.
 """
 
-import secrets as randomness
 from typing import Any
 
-from zaffre.contracts import events as catalogue
 from zaffre.contracts import online_deployment as contract
 from zaffre.contracts import wire
 from zaffre.core import clock, errors
@@ -20,6 +18,7 @@ from zaffre.server.endpoints.online import (
     store,
     traffic,
 )
+from zaffre.server.endpoints.online import revisions as history
 from zaffre.server.endpoints.online import room as rooms
 
 Operation = dict[str, Any]
@@ -49,13 +48,13 @@ def put(
     row = _prepare(uow, workspace, endpoint, name, if_match=if_match)
     resolved = references.resolve(uow, caller, workspace, deployment, table=room.curated)
     body = references.pinned(deployment, resolved)
-    if row is not None and _says_nothing_new(uow, row, body, resolved):
+    if row is not None and history.says_nothing_new(uow, row, body, resolved):
         operation = operations.start(
             uow, caller, kind="deployments.update", workspace=workspace, subject=settings.subject(deployment)
         )
         operations.end(uow, operation["id"])
     else:
-        revision = _revision(uow, caller, workspace, body, resolved)
+        revision = history.draft(uow, caller, workspace, body, resolved)
         revision["machine_note"] = " ".join(room.warnings()) or None
         operation = _accept(uow, caller, row, revision, all_traffic=all_traffic)
     return _shape(uow, workspace, endpoint, name), operation
@@ -75,10 +74,10 @@ def rollback(
     row = _prepare(uow, workspace, endpoint, name, if_match=None)
     if row is None:
         row = rows.deployment(uow, workspace, endpoint, name)
-    old = _to_return_to(uow, row, revision)
+    old = history.to_return_to(uow, row, revision)
     references.require_present(uow, caller, workspace, old.resolved)
     secret_variables.check(uow, caller, workspace, old.body)
-    new = _revision(uow, caller, workspace, old.body, old.resolved)
+    new = history.draft(uow, caller, workspace, old.body, old.resolved)
     new.update(rolled_back_to=old.id, lock_digest=old.lock_digest, environment_note=old.environment_note)
     operation = _accept(uow, caller, row, new, all_traffic=False)
     return _shape(uow, workspace, endpoint, name), operation
@@ -110,7 +109,7 @@ def revisions(
     access.require(caller, "endpoints/read", rooms.resource(workspace, endpoint))
     row = rows.deployment(uow, workspace, endpoint, name)
     found = store.list_revisions(uow, (workspace, endpoint, name))
-    return [_revision_shape(item, serving=item.id == row.serving) for item in found]
+    return [history.shape(item, serving=item.id == row.serving) for item in found]
 
 
 def delete(uow: db.UnitOfWork, caller: access.Caller, workspace: str, endpoint: str, name: str) -> Operation:
@@ -151,48 +150,6 @@ def _prepare(
     return row
 
 
-def _says_nothing_new(uow: db.UnitOfWork, row: Any, body: dict[str, Any], resolved: dict[str, Any]) -> bool:
-    present = store.get_revision(uow, row.wanted)
-    if present is None or present.state == "Failed":
-        return False
-    return settings.digest(present.body, present.resolved) == settings.digest(body, resolved)
-
-
-def _revision(
-    uow: db.UnitOfWork, caller: access.Caller, workspace: str, body: dict[str, Any], resolved: dict[str, Any]
-) -> dict[str, Any]:
-    """The row of a new revision; it shares processes with the newest one when only words or numbers differ."""
-    deployment: contract.OnlineDeployment = wire.from_answer("online-deployment", body)
-    key = (workspace, deployment.endpoint_name or "", deployment.name or "")
-    new_id = f"r{randomness.token_hex(6)}"
-    row = store.get_deployment(uow, key)
-    present = store.get_revision(uow, row.serving) if row is not None and row.serving else None
-    shares = present is not None and settings.process_digest(
-        present.body, present.resolved
-    ) == settings.process_digest(body, resolved)
-    return {
-        "id": new_id,
-        "workspace": workspace,
-        "endpoint": key[1],
-        "deployment": key[2],
-        "number": store.last_number(uow, key) + 1,
-        "replicas": present.replicas if present is not None and shares else new_id,
-        "instances": settings.instances(deployment),
-        "body": body,
-        "resolved": resolved,
-        "state": "Pending",
-        "reason": "",
-        "last_lines": [],
-        "lock_digest": present.lock_digest if present is not None and shares else None,
-        "environment_note": present.environment_note if present is not None and shares else None,
-        "machine_note": None,
-        "rolled_back_to": None,
-        "change_reason": caller.reason,
-        "created_at": clock.now(),
-        "created_by": caller.name,
-    }
-
-
 def _accept(
     uow: db.UnitOfWork, caller: access.Caller, row: Any | None, revision: dict[str, Any], *, all_traffic: bool
 ) -> Operation:
@@ -220,7 +177,7 @@ def _accept(
         values["state"] = "Creating" if row.serving is None else "Updating"
         store.update_deployment(uow, (workspace, endpoint, name), values)
     references.hold(uow, revision, serving=row.serving if row is not None else None)
-    event = _revised(revision, previous=row.wanted if row is not None else None)
+    event = history.accepted(revision, previous=row.wanted if row is not None else None)
     events.append(uow, caller, event, workspace=workspace, subject=subject)
     uow.touch(rooms.TOPIC)
     return operation
@@ -248,61 +205,10 @@ def _insert(
     store.update_endpoint(uow, (workspace, endpoint), {"body": {**above.body, "traffic": shares}})
 
 
-def _revised(revision: dict[str, Any], *, previous: str | None) -> catalogue.DeploymentRevised:
-    resolved = revision["resolved"]
-    return catalogue.DeploymentRevised(
-        endpoint=revision["endpoint"],
-        deployment=revision["deployment"],
-        revision=revision["id"],
-        models=[f"{model['name']}:{model['version']}" for model in resolved["models"]],
-        environment=resolved["environment"]["id"],
-        environment_lock_digest=revision["lock_digest"] or "",
-        code_digest=(resolved["code"] or {}).get("digest", ""),
-        settings_digest=settings.digest(revision["body"], resolved),
-        previous_revision=previous,
-        rolled_back_to=revision["rolled_back_to"],
-    )
-
-
-def _to_return_to(uow: db.UnitOfWork, row: Any, revision: str | None) -> Any:
-    """The revision to go back to. Raises NotFound."""
-    found = store.list_revisions(uow, (row.workspace, row.endpoint, row.name))
-    candidates = [item for item in found if item.id == revision] if revision else [
-        item for item in found if item.id != row.wanted and item.state == "Served"
-    ]  # fmt: skip
-    if not candidates:
-        what = f"revision {revision}" if revision else "earlier revision that served"
-        raise errors.NotFound(
-            f"endpoints/{row.endpoint}/deployments/{row.name} has no {what}.",
-            hint="`zaffre online-deployment list-revisions` shows them all.",
-        )
-    return candidates[0]
-
-
 def _shape(uow: db.UnitOfWork, workspace: str, endpoint: str, name: str) -> contract.OnlineDeployment:
     above = rows.endpoint(uow, workspace, endpoint)
     row = rows.deployment(uow, workspace, endpoint, name)
     return rows.deployment_entity(above, row, store.get_revision(uow, row.wanted))
-
-
-def _revision_shape(row: Any, *, serving: bool) -> dict[str, Any]:
-    resolved = row.resolved
-    return {
-        "id": row.id,
-        "number": row.number,
-        "state": "Serving" if serving else row.state,
-        "models": [f"{model['name']}:{model['version']}" for model in resolved["models"]],
-        "environment": resolved["environment"]["id"],
-        "environment_lock_digest": row.lock_digest,
-        "code_digest": (resolved["code"] or {}).get("digest"),
-        "instances": row.instances,
-        "rolled_back_to": row.rolled_back_to,
-        "reason": row.reason or None,
-        "last_log_lines": row.last_lines,
-        "change_reason": row.change_reason or None,
-        "created_at": clock.isoformat(row.created_at),
-        "created_by": row.created_by,
-    }
 
 
 def _stamp(caller: access.Caller) -> dict[str, Any]:
