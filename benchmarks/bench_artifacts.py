@@ -8,7 +8,6 @@ made smaller with ZAFFRE_BENCH_MIB.
 import contextlib
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import time
@@ -20,14 +19,8 @@ MIB = int(os.environ.get("ZAFFRE_BENCH_MIB", "1024"))
 
 
 def main():
-    measure.end_in_order()
-    folder = measure.WORK / "artifacts"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
+    with measure.fresh_folder("artifacts") as folder:
         print(json.dumps(figures(folder)))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def figures(folder):

@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import os
 import random
-import shutil
 import sqlite3
 import statistics
 import threading
@@ -45,14 +44,8 @@ def tags_of(number):
 
 
 def main():
-    measure.end_in_order()
-    folder = measure.WORK / "registry"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
+    with measure.fresh_folder("registry") as folder:
         print(json.dumps(figures(folder)))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def figures(folder):
