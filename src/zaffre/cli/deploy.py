@@ -26,12 +26,14 @@ def deploy(session: sessions.Session, given: grammar.Given) -> Any:
     MODEL is a file or folder, or a registered model: NAME, NAME:VERSION or NAME@latest. A score.py in the folder scores,
     with the packages of conda.yml or requirements.txt beside it; without one the model is served as it is.
     """
+    if given.name:  # before anything is registered
+        names.check_endpoint_name(given.name)
     source = Path(given.model)
     model = _registered(session, given, source) if source.exists() else _found(session, given.model)
     endpoint_name = given.name or endpoint_name_of(str(model.name))
     names.check_endpoint_name(endpoint_name)
     endpoint = _endpoint(session, endpoint_name)
-    deployment = _deployment(given, source, model, endpoint_name)
+    deployment = _deployment(session, given, source, model=model, endpoint_name=endpoint_name)
     session.say(f"deploying models/{model.name}:{model.version} as {endpoint_name}/{deployment.name}")
     client = session.client
     all_traffic = bool(given.all_traffic) or not any(endpoint.traffic.values())
@@ -80,7 +82,9 @@ def _endpoint(session: sessions.Session, name: str) -> Any:
         return session.wait(operations.begin_create_or_update(wanted))
 
 
-def _deployment(given: grammar.Given, source: Path, model: Any, endpoint_name: str) -> Any:
+def _deployment(
+    session: sessions.Session, given: grammar.Given, source: Path, *, model: Any, endpoint_name: str
+) -> Any:
     from zaffre.contracts import online_deployment as contract
 
     folder = source if source.is_dir() else source.parent
@@ -94,7 +98,9 @@ def _deployment(given: grammar.Given, source: Path, model: Any, endpoint_name: s
     code = None
     if scored and script is not None:
         code = contract.CodeConfiguration(code=str(script.parent), scoring_script=script.name)
-    environment = _environment(given, script.parent if scored and script else folder if here else None)
+    environment = _environment(
+        session, given, script.parent if scored and script else folder if here else None
+    )
     if code is not None and environment is None:
         raise errors.Invalid(
             f"{script} needs an environment, and none is given.",
@@ -111,7 +117,7 @@ def _deployment(given: grammar.Given, source: Path, model: Any, endpoint_name: s
     )
 
 
-def _environment(given: grammar.Given, folder: Path | None) -> Any:
+def _environment(session: sessions.Session, given: grammar.Given, folder: Path | None) -> Any:
     """What was named, else the file of packages in the folder, else None: then the model itself says what it needs."""
     from zaffre.contracts import environment
 
@@ -124,8 +130,10 @@ def _environment(given: grammar.Given, folder: Path | None) -> Any:
         return None
     for name in CONDA_FILES:
         if (folder / name).is_file():
+            session.say(f"with the packages of {folder / name}")
             return environment.Environment(conda_file=str((folder / name).absolute()))
     if (folder / REQUIREMENTS).is_file():
+        session.say(f"with the packages of {folder / REQUIREMENTS}")
         lines = entities.requirement_lines(folder / REQUIREMENTS)
         return environment.Environment(zaffre=environment.EnvironmentExtension(requirements=lines))
     return None

@@ -57,7 +57,7 @@ def path_flag(text: str | None) -> str | None:
 
 
 def patched(entity: Any, given: grammar.Given, flags: Mapping[str, Any]) -> Any:
-    """The entity with `--set`, `--add`, `--remove` and the flags applied. Raises Invalid, also when nothing changes."""
+    """The entity with `--set`, `--add`, `--remove` and the flags applied. Raises Invalid, also when nothing is asked for."""
     body = entity.to_dict(status=False)
     for key in ("tags", "properties"):
         if key in type(entity).model_fields:
@@ -72,7 +72,8 @@ def patched(entity: Any, given: grammar.Given, flags: Mapping[str, Any]) -> Any:
             f"Property {gone[0]!r} of {body.get('name')}:{body['version']} stays: properties can only be added.",
             hint="Use tags for what comes and goes.",
         )
-    if changed == body:
+    asked = given.set or given.add or given.remove or any(value is not None for value in flags.values())
+    if changed == body and not asked:  # a script that runs twice asks for what is so already
         raise errors.Invalid("Nothing would change.", hint="Give --set key=value, or another change.")
     for key in ("name", "version", "endpoint_name"):
         if changed.get(key) != body.get(key):

@@ -176,6 +176,12 @@ def follow_until_it_goes(zaffre, name):
     return lines
 
 
+def test_a_script_may_ask_twice_for_what_is_so_already(deployed):
+    for _ in range(2):
+        deployed("online-endpoint", "update", "-n", "kept", "--traffic", "blue=100")
+        deployed("model", "update", "-n", "kept", "-v", "1", "--set", "tags.asked=twice")
+
+
 def test_what_is_deployed_is_found_and_kept(deployed):
     refused = deployed("model", "delete", "-n", "kept", "-v", "1", code=5)
     assert "endpoints/kept/deployments/blue" in refused.stderr
@@ -244,6 +250,7 @@ def _lineage(zaffre, revision):
         (["online-endpoint", "delete", "-n", "kept"], 2, "--yes"),
         (["online-deployment", "show", "-n", "blue", "-e", "absent"], 4, "absent"),
         (["online-endpoint", "invoke", "-n", "kept", "-r", "no-such-file"], 4, "no-such-file"),
+        (["deploy", str(Path(__file__).parent), "--name", "tf"], 2, "'tf' is not a valid endpoint name"),
         (["deploy", "no/such/folder"], 4, "no/such/folder"),
         (["deploy", "nosuchmodel"], 4, "nosuchmodel"),
     ],
