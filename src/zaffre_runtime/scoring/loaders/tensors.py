@@ -36,7 +36,10 @@ class TensorModel:
         )
 
     def schemas(self) -> swagger.Schemas:
-        example = {one.name: self._np.zeros(_example_shape(one.shape)).tolist() for one in self._inputs}
+        example = {
+            one.name: self._np.full(_example_shape(one.shape), _example(self._np.dtype(one.dtype))).tolist()
+            for one in self._inputs
+        }
         tensor = {"type": "array", "items": {"type": "object"}}
         properties = {one.name: tensor for one in self._inputs}
         given = {
@@ -124,6 +127,11 @@ def _shown(shape: Optional[Shape]) -> str:
 
 def _example_shape(shape: Optional[Shape]) -> Tuple[int, ...]:
     return tuple(1 if size is None else size for size in shape or (1, 1))
+
+
+def _example(dtype: Any) -> Any:
+    """A value that the model takes in a place of this type."""
+    return "text" if dtype.kind in "OUS" else dtype.type(0)
 
 
 def _word(dtype: Any) -> str:

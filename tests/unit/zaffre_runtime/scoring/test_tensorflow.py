@@ -96,7 +96,9 @@ def test_several_inputs_and_outputs_go_by_name(saved, tmp_path):
 
     saved.signatures = {"only": Signature(both, word=(object, Shape(None)), n=(np.int64, Shape(None, 2)))}
     given = {"input_data": {"word": ["ab", "c"], "n": [[1, 2], [3, 4]]}}
-    found = answer(tensorflow.load(tmp_path), given)
+    model = tensorflow.load(tmp_path)
+    assert model.schemas().input["example"] == {"input_data": {"word": ["text"], "n": [[0, 0]]}}
+    found = answer(model, given)
     assert {name: array.tolist() for name, array in found.items()} == {"w": ["AB", "C"], "s": [3, 7]}
 
 
