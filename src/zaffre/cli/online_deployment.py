@@ -134,6 +134,7 @@ def get_logs(session: sessions.Session, given: grammar.Given) -> Any:
     if given.output is not None or given.query is not None:
         return text
     sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+    sys.stdout.flush()  # whoever reads through a pipe waits for these, too
     for lines in news:
         sys.stdout.writelines(f"{line}\n" for line in progress.lines_of({"lines": lines}))
         sys.stdout.flush()
