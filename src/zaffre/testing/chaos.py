@@ -116,8 +116,8 @@ class Site:
         if done["state"] != "Succeeded":
             raise AssertionError(done)
 
-    def load(self, rate: float = 200) -> open_loop.OpenLoop:
-        """A steady load whose answers are checked."""
+    def load(self, rate: float = 200, *, at_most: int | None = None) -> open_loop.OpenLoop:
+        """A steady load whose answers are checked; `at_most` so many requests are under way."""
         key = self.done("GET", f"{ENDPOINT}/credentials")["primary_key"]
         url = f"{self.server.facts()['scoring_url']}/default/churn/score"
         return open_loop.OpenLoop(
@@ -126,6 +126,7 @@ class Site:
             rate=rate,
             check=check_answer,
             verify=self.server.verify(url),
+            at_most=at_most,
         )
 
     def replicas(self) -> dict[str, int]:

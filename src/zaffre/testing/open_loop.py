@@ -11,6 +11,7 @@ request. `load` beside it sends as fast as answers come.
 import asyncio
 import dataclasses
 import json
+import math
 import ssl
 import threading
 import time
@@ -61,7 +62,8 @@ class OpenLoop:
     """Sends `{"number": n}` to a scoring address, `rate` times a second. Context manager.
 
     A connection that nobody accepts is tried again for some seconds, as clients do (nothing was sent yet), and counted in
-    `refusals`, by the moment it was tried. `samples` are kept when asked for.
+    `refusals`, by the moment it was tried. `samples` are kept when asked for. `at_most` so many are under way at once: with an
+    endless rate that is the closed loop of so many callers who each wait for their answer.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class OpenLoop:
         check: Check,
         verify: ssl.SSLContext | None = None,
         samples: bool = False,
+        at_most: int | None = None,
     ) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
@@ -81,6 +84,7 @@ class OpenLoop:
         self.headers = dict(headers)
         self.rate = rate
         self._check = check
+        self._at_most = at_most or math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._idle: list[Connection] = []
@@ -128,6 +132,8 @@ class OpenLoop:
             self.sent += 1
             due += 1 / self.rate
             await asyncio.sleep(max(due - time.monotonic(), 0))
+            while len(tasks) >= self._at_most:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*tasks)
         for _, writer in self._idle:
             writer.close()

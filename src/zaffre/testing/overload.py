@@ -1,14 +1,19 @@
 """A deployment under twice the load that it can take: how much it serves, what the others are told, how soon it is well again.
 
-Used by `tests/functional/faults/test_overload.py` (short) and `benchmarks/bench_overload.py`. The load is open loop: requests
-leave on time whether or not answers come.
+Used by `tests/functional/faults/test_overload.py` (short) and `benchmarks/bench_overload.py`. Peak and overload are measured
+with one client: for the peak its requests wait for each other's answers, under overload they leave on time whether or not
+answers come. Beside each stands the share of a core that the replica got: a stranger's work on the machine shows there.
 """
 
+import dataclasses
+import math
+import os
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
-from zaffre.testing import chaos, load, open_loop
+from zaffre.testing import chaos, open_loop
 
 SCRIPT = """
 import json, time
@@ -21,7 +26,22 @@ def run(raw_data):
     return {"deployment": "blue", "weight": 1, "value": number}
 """
 WAIT_MS = 500
+CALLERS = 8
 _WINDOW_S = 0.5
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclasses.dataclass(frozen=True)
+class Peak:
+    """The most that is served in a second, and the share of a core that the replica had meanwhile."""
+
+    rps: float
+    core_share: float
+
+
+def replica(site: chaos.Site) -> int:
+    """The process of the one replica."""
+    return next(pid for name, pid in site.replicas().items() if not name.startswith("router"))
 
 
 def serve(site: chaos.Site) -> None:
@@ -37,29 +57,28 @@ def serve(site: chaos.Site) -> None:
     )
 
 
-def sustained(site: chaos.Site, *, seconds: float) -> float:
-    """Requests per second with eight callers who each wait for their answer: the most it serves."""
-    with site.load() as template:
-        headers = dict(template.headers)
-    url = f"{site.server.facts()['scoring_url']}/default/churn/score"
-    with load.Load(url, headers=headers, body=b'{"number": 1}', connections=8) as steady:
+def sustained(site: chaos.Site, *, seconds: float) -> Peak:
+    """Eight callers who each wait for their answer: the most it serves."""
+    with site.load(math.inf, at_most=CALLERS) as steady:
         steady.await_answers(50)
-        began, before = time.monotonic(), len(steady.answers)
+        began, before, used = time.monotonic(), steady.answered, _used_s(site)
         time.sleep(seconds)
-        return (len(steady.answers) - before) / (time.monotonic() - began)
+        took_s = time.monotonic() - began
+        return Peak((steady.answered - before) / took_s, (_used_s(site) - used) / took_s)
 
 
-def overload(site: chaos.Site, *, peak: float, seconds: float, times: float = 2.0) -> dict[str, Any]:
+def overload(site: chaos.Site, *, peak: Peak, seconds: float, times: float = 2.0) -> dict[str, Any]:
     """`times` the peak for so long, then half of it until all is well."""
-    with site.load(peak / 2) as sender:
+    with site.load(peak.rps / 2) as sender:
         sender.samples = []
-        sender.await_answers(int(peak))
+        sender.await_answers(int(peak.rps))
         calm = statistics.median(sample.took_s for sample in sender.samples)
-        began = time.monotonic()
-        sender.rate = times * peak
+        began, used = time.monotonic(), _used_s(site)
+        sender.rate = times * peak.rps
         time.sleep(seconds)
-        sender.rate = peak / 2
+        sender.rate = peak.rps / 2
         ended = time.monotonic()
+        core_share = (_used_s(site) - used) / (ended - began)
         time.sleep(8)
         samples = list(sender.samples)
     during = [sample for sample in samples if began + 1 <= sample.at < ended - _WINDOW_S]
@@ -68,10 +87,12 @@ def overload(site: chaos.Site, *, peak: float, seconds: float, times: float = 2.
     refused = sorted(sample.took_s for sample in during if sample.status == 429)
     codes = {sample.status for sample in samples}
     return {
-        "peak_rps": round(peak, 1),
+        "peak_rps": round(peak.rps, 1),
         "offered_rps": round(len(during) / (ended - _WINDOW_S - began - 1), 1),
         "served_rps": round(served, 1),
-        "served_vs_peak": round(served / peak, 3),
+        "served_vs_peak": round(served / peak.rps, 3),
+        "replica_core_share_at_peak": round(peak.core_share, 3),
+        "replica_core_share": round(core_share, 3),
         "refused": len(refused),
         "refused_p99_ms": round(refused[int(len(refused) * 0.99)] * 1000, 1) if refused else 0,
         "other_codes": sorted(codes - {200, 429}),
@@ -85,3 +106,9 @@ def recovery(after: list[open_loop.Sample], ended: float, calm_s: float) -> floa
         sample.at - ended for sample in after if sample.status != 200 or sample.took_s > 3 * calm_s + 0.05
     ]
     return max(slow, default=0.0)
+
+
+def _used_s(site: chaos.Site) -> float:
+    """Seconds of processor that the replica's process has had: user's and system's, of all its threads."""
+    fields = Path(f"/proc/{replica(site)}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
