@@ -15,7 +15,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, Callable, List, NoReturn, Tuple
+from typing import List, NoReturn
 
 from zaffre_runtime.scoring import (
     batching,
@@ -120,7 +120,7 @@ def _opened(
     return plane
 
 
-def _exchanges(settings: config.Config) -> Callable[[Any, List[Tuple[str, str]]], exchange.Exchange]:
+def _exchanges(settings: config.Config) -> exchange.Maker:
     """What requests become: plain exchanges, or with `app_insights_enabled` those that are reported."""
     if not settings.app_insights:
         return exchange.Exchange

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from typing import Any, Dict, Hashable, List, Optional, Protocol
+from typing import Any, Callable, Dict, Hashable, List, Optional, Protocol
 
 import msgspec
 
@@ -49,7 +49,8 @@ class _Member(msgspec.Struct, gc=False):
 
 
 class Batched:
-    """`name` and `version` are the model's, as the inference protocol repeats them."""
+    """`name` and `version` are the model's, as the inference protocol repeats them. `here` prepares the thread that calls it
+    for calls of the model, where it may be called on another than the one that loaded it."""
 
     def __init__(self, model: Model, most: int, *, name: str = "model", version: str = "1") -> None:
         self.most = most
@@ -57,6 +58,7 @@ class Batched:
         self._name, self._version = name, version
         self._joins = True
         self._schemas = model.schemas()
+        self.here: Optional[Callable[[], None]] = getattr(model, "here", None)
         self._methods = self._schemas.input.get("properties", {}).get("method", {}).get("enum", [])
 
     def schemas(self) -> swagger.Schemas:

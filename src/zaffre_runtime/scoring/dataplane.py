@@ -3,19 +3,26 @@
 One call at a time, on the thread that ran init(), with no event loop on it. Requests that arrive during a call wait in
 the queue; a scorer that takes many (`most` > 1) gets what waits there in its next call, so batching adds no delay. A
 failed call of many is repeated one by one, so that a bad request fails alone.
+
+A small request that is alone is scored on the listener's thread instead, where the scorer allows that (`here`) and its last
+calls were quick and of one request each: waking another thread would take longer than many a model.
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import threading
 import time
 import traceback
-from typing import List, Optional, Protocol
+from typing import Callable, List, Optional, Protocol, Set
 
 from zaffre_runtime.scoring import answers, begun, config, errors, exchange, logs, meter, patience, tap
 
 TURN = 64  # requests taken from the queue at once
+QUICK_S = 0.001  # a call; whoever comes during it on the listener's thread is not even counted until it ends
+SMALL = 16_384  # bytes of a body
+CALM = 8  # quick calls, each of one request, before the next may be made on the listener's thread
 
 
 class Scorer(Protocol):
@@ -49,6 +56,11 @@ class DataPlane:
         self._tap = collects
         self._turn = max(scorer.most, TURN)
         self._waiting: queue.SimpleQueue[Optional[exchange.Exchange]] = queue.SimpleQueue()
+        self.under_way: Set[exchange.Exchange] = set()
+        self._turns = threading.Lock()
+        self._here: Optional[Callable[[], None]] = getattr(scorer, "here", None)
+        self._prepared = 0
+        self._calm = 0
 
     def submit(self, wanted: exchange.Exchange) -> bool:
         """False when too many wait already."""
@@ -57,12 +69,32 @@ class DataPlane:
             if deaths >= begun.MOST_DEATHS:
                 return wanted.answer(self._from_us(answers.deadly(deaths)))
             wanted.alone = deaths > 0
+        if self._calm >= CALM and len(self.under_way) == 1 and self._scored_here(wanted):
+            return True
         if self._waiting.qsize() >= self._max_waiting:
             return False
         wanted.arrived = time.monotonic()
         self.patience.begin(wanted)
         self._waiting.put(wanted)
         return True
+
+    def _scored_here(self, wanted: exchange.Exchange) -> bool:
+        """On the listener's thread, unless the main one is at work or has work."""
+        if len(wanted.body) > SMALL or self._waiting.qsize() or not self._turns.acquire(blocking=False):
+            return False
+        try:
+            self._prepare()
+            wanted.arrived = time.monotonic()
+            self._call([wanted])
+        finally:
+            self._turns.release()
+        return True
+
+    def _prepare(self) -> None:
+        thread = threading.get_ident()
+        if thread != self._prepared and self._here is not None:
+            self._here()
+            self._prepared = thread
 
     def stop(self) -> None:
         self._waiting.put(None)
@@ -76,7 +108,8 @@ class DataPlane:
             for start in range(0, len(wanted), most):
                 batch = self.patience.turn(wanted[start : start + most])
                 if batch:
-                    self._call(batch)
+                    with self._turns:
+                        self._call(batch)
             if len(wanted) < len(ready):
                 return
 
@@ -120,6 +153,9 @@ class DataPlane:
         self.running = None
         if self._begun is not None:
             self._begun.clear()
+        if self._here is not None:
+            is_calm = len(batch) == 1 and time.monotonic() - call.started < QUICK_S
+            self._calm = self._calm + 1 if is_calm else 0
         for one, answer in zip(batch, found):
             one.answer(self._from_us(answer))
         self.meter.called(call, self._waiting.qsize())

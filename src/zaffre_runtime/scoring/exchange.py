@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import Any, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Set, Tuple
 
 from zaffre_runtime.scoring import answers
 
@@ -59,13 +59,15 @@ class Exchange:
     """`body` is complete before the exchange reaches the data plane."""
 
     __slots__ = (
-        "_common", "_open", "_proto", "_watcher", "alone", "arrived", "body", "headers", "identity", "is_inference", "scope",
+        "_common", "_proto", "_under_way", "_watcher", "alone", "arrived", "body", "headers", "identity", "is_inference",
+        "scope",
     )  # fmt: skip
 
-    def __init__(self, watcher: Any, common: List[Tuple[str, str]]) -> None:
+    def __init__(self, watcher: Any, common: List[Tuple[str, str]], under_way: Set[Exchange]) -> None:
         self._watcher = watcher
         self._proto = watcher.proto
-        self._open = [True]
+        self._under_way = under_way  # those that are not answered; who takes one out answers it
+        under_way.add(self)
         self._common = common
         self.scope = watcher.scope
         self.headers = self.scope.headers
@@ -93,8 +95,8 @@ class Exchange:
     def answer(self, answer: answers.Answer) -> bool:
         """Send the answer unless one was sent before; True if this one was. Safe on any thread."""
         try:
-            self._open.pop()
-        except IndexError:
+            self._under_way.remove(self)
+        except KeyError:
             return False
         head = [("content-type", answer.content_type), FAILED if answer.failed else WORKED]
         if answer.exec_ms is not None:
@@ -111,6 +113,10 @@ class Exchange:
 
     def drop(self) -> None:
         """The caller went away before its request was complete."""
-        if self._open:
-            self._open.pop()
+        if self in self._under_way:
+            self._under_way.remove(self)
             self._watcher.done()
+
+
+Maker = Callable[[Any, List[Tuple[str, str]], Set[Exchange]], Exchange]
+"""What makes an exchange of granian's watcher, the headers of every answer, and those that are under way."""

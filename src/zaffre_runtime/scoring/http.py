@@ -49,7 +49,7 @@ class Front:
         documents: swagger.Documents,
         cors_origins: str,
         tensors: Optional[Dict[str, Any]] = None,
-        exchanges: Callable[[Any, List[Header]], exchange.Exchange] = exchange.Exchange,
+        exchanges: exchange.Maker = exchange.Exchange,
     ) -> None:
         self._plane = plane
         self._exchange = exchanges
@@ -74,7 +74,7 @@ class Front:
         self._inference = inference_routes.Routes(settings, tensors, infer=self._infer)
 
     def __call__(self, watcher: Any) -> None:
-        asked = self._exchange(watcher, self._common)
+        asked = self._exchange(watcher, self._common, self._plane.under_way)
         try:
             self._route(asked)
         except Exception:  # noqa: BLE001 - outermost on this thread: granian would leave the caller without an answer

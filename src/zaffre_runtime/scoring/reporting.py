@@ -17,7 +17,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from zaffre_runtime.scoring import answers, config, exchange, logs, trace_context
 
@@ -51,8 +51,15 @@ class Observed(exchange.Exchange):
 
     __slots__ = ("_began", "_began_ns", "_parent", "_reporter", "trace")
 
-    def __init__(self, watcher: Any, common: List[Tuple[str, str]], *, reporter: Reporter) -> None:
-        super().__init__(watcher, common)
+    def __init__(
+        self,
+        watcher: Any,
+        common: List[Tuple[str, str]],
+        under_way: Set[exchange.Exchange],
+        *,
+        reporter: Reporter,
+    ) -> None:
+        super().__init__(watcher, common, under_way)
         self._reporter = reporter
         self._began_ns, self._began = time.time_ns(), time.monotonic_ns()
         self._parent = trace_context.parse(self.header("traceparent"), self.header("tracestate"))
@@ -87,8 +94,10 @@ class Reporter:
         self._thread.start()
         atexit.register(self.close)
 
-    def exchange(self, watcher: Any, common: List[Tuple[str, str]]) -> Observed:
-        return Observed(watcher, common, reporter=self)
+    def exchange(
+        self, watcher: Any, common: List[Tuple[str, str]], under_way: Set[exchange.Exchange]
+    ) -> Observed:
+        return Observed(watcher, common, under_way, reporter=self)
 
     def span_below(self, parent: Optional[trace_context.TraceContext]) -> trace_context.TraceContext:
         """The context of a new span: in the caller's trace, or in one of its own."""

@@ -310,3 +310,36 @@ def test_the_process_is_one(recording_model):
         pytest.skip("this kernel does not list children")
     assert children.read_text() == ""
     assert os.getpgid(recording_model.process.pid) > 0
+
+
+def test_a_lone_caller_of_a_quick_model_is_answered_on_the_listeners_thread(start, tmp_path):
+    """Also after callers that left in the middle of a body, who are under way no more."""
+    model, source = tmp_path / "model", tmp_path / "source"
+    model.mkdir()
+    source.mkdir()
+    (source / "teller.py").write_text(
+        "import os, threading, sklearn\n"
+        "from sklearn.base import BaseEstimator\n"
+        "class Teller(BaseEstimator):\n"
+        "    n_features_in_ = 1\n"
+        "    def predict(self, X):\n"
+        "        is_main = threading.get_native_id() == os.getpid()\n"
+        "        return [[is_main, sklearn.get_config()['assume_finite'], float(row[0])] for row in X]\n"
+    )
+    (model / "model.pkl").write_bytes(b"cteller\nTeller\n)\x81.")
+    replica = start(model_dir=str(model), environ={"PYTHONPATH": str(source)})
+    for _ in range(3):
+        leaver = replica.connection()
+        leaver.putrequest("POST", "/score")
+        leaver.putheader("content-length", "100")
+        leaver.endheaders(b"{")
+        leaver.close()
+    assert replica.score({"data": [[1]]}).json() == [[True, True, 1.0]]
+    connection = replica.connection()
+    for number in range(2000):
+        connection.request("POST", "/score", body=json.dumps({"data": [[number]]}))
+        is_main, is_configured, value = json.loads(connection.getresponse().read())[0]
+        assert (is_configured, value) == (True, number)
+        if not is_main:
+            return
+    raise AssertionError("every request was scored on the main thread")

@@ -85,7 +85,8 @@ class SklearnModel:
         self._model = model
         self._context = sklearn.config_context
         self._checks = _known_checks(sklearn)
-        sklearn.set_config(**dict.fromkeys(self._checks, True))
+        self._configure = sklearn.set_config
+        self.here()
         shortcuts.install(sklearn, sys.modules, np)
         names = getattr(model, "feature_names_in_", None)
         self._names: Optional[List[str]] = None if names is None else [str(name) for name in names]
@@ -93,6 +94,10 @@ class SklearnModel:
         self._needs_frame = self._names is not None and _nested(model)
         self._default = "predict_proba" if _answers_probabilities(model) else _first_method(model)
         self._orders: Dict[Tuple[str, ...], Optional[List[int]]] = {}
+
+    def here(self) -> None:
+        """scikit-learn's configuration belongs to the thread."""
+        self._configure(**dict.fromkeys(self._checks, True))
 
     def schemas(self) -> swagger.Schemas:
         rows = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}

@@ -25,7 +25,7 @@ class Watcher:
 
 def test_an_exchange_is_answered_once():
     watcher = Watcher()
-    asked = exchange.Exchange(watcher, [("x-common", "c")])
+    asked = exchange.Exchange(watcher, [("x-common", "c")], set())
     asked.identity = [("x-request-id", "r")]
     assert asked.answer(answers.timeout(5, managed=False)) is True
     assert asked.answer(answers.Answer(200, b"late")) is False
@@ -37,7 +37,7 @@ def test_an_exchange_is_answered_once():
 
 def test_a_dropped_exchange_is_never_answered():
     watcher = Watcher()
-    asked = exchange.Exchange(watcher, [])
+    asked = exchange.Exchange(watcher, [], set())
     asked.drop()
     assert asked.answer(answers.Answer(200, b"")) is False
     assert (watcher.proto.sent, watcher.finished) == ([], 1)

@@ -1,0 +1,142 @@
+"""Where a request is scored: on the main thread, or on the listener's when it is alone and calls are quick."""
+
+import threading
+import time
+
+import pytest
+
+from zaffre_runtime.scoring import answers, config, dataplane, exchange
+
+TRIES = 2000  # a busy machine makes a call slow now and then
+
+
+class Protocol:
+    def __init__(self):
+        self.answered = threading.Event()
+
+    def response_bytes(self, status, headers, body):
+        self.status = status
+        self.answered.set()
+
+
+class Scope:
+    headers: dict = {}
+
+
+class Watcher:
+    scope = Scope()
+
+    def __init__(self):
+        self.proto = Protocol()
+
+    def done(self):
+        pass
+
+
+class Scorer:
+    """Notes on which threads it is called and prepared."""
+
+    most = 4
+
+    def __init__(self, takes_s=0.0):
+        self.takes_s = takes_s
+        self.threads = []
+        self.prepared = []
+        self.fails = False
+
+    def score(self, exchanges):
+        self.threads.append(threading.get_ident())
+        time.sleep(self.takes_s)
+        if self.fails:
+            raise ValueError("the model failed")
+        return [answers.Answer(200, b"1") for _ in exchanges]
+
+
+class AnywhereScorer(Scorer):
+    def here(self):
+        self.prepared.append(threading.get_ident())
+
+
+@pytest.fixture
+def serving():
+    """Starts the data plane of a scorer on a thread that stands for the main one."""
+    planes = []
+
+    def start(scorer):
+        plane = dataplane.DataPlane(scorer, config.Config(socket="s"))
+        thread = threading.Thread(target=plane.serve)
+        thread.start()
+        planes.append((plane, thread))
+        return plane
+
+    yield start
+    for plane, thread in planes:
+        plane.stop()
+        thread.join()
+
+
+def begun(plane):
+    return exchange.Exchange(Watcher(), [], plane.under_way)
+
+
+def ask(plane, body=b"{}"):
+    """A whole request, as the listener hands it over; returns its status."""
+    asked = begun(plane)
+    proto = asked._proto
+    asked.body = body
+    assert plane.submit(asked)
+    assert proto.answered.wait(10)
+    return proto.status
+
+
+def ask_until_here(plane, scorer):
+    for _ in range(TRIES):
+        ask(plane)
+        if scorer.threads[-1] == threading.get_ident():
+            return
+    raise AssertionError("it was never scored on the listener's thread")
+
+
+def test_one_quick_request_after_the_other_is_scored_on_the_listeners_thread(serving):
+    scorer = AnywhereScorer()
+    plane = serving(scorer)
+    ask(plane)
+    assert scorer.threads[0] != threading.get_ident()
+    ask_until_here(plane, scorer)
+    ask_until_here(plane, scorer)
+    assert scorer.prepared == [threading.get_ident()]
+    assert plane.running is None
+    assert not plane.under_way
+
+
+def test_with_another_under_way_or_a_large_body_it_is_the_main_thread(serving):
+    scorer = AnywhereScorer()
+    plane = serving(scorer)
+    ask_until_here(plane, scorer)
+    ask(plane, b" " * (dataplane.SMALL + 1))
+    assert scorer.threads[-1] != threading.get_ident()
+    ask_until_here(plane, scorer)
+    other = begun(plane)
+    ask(plane)
+    assert scorer.threads[-1] != threading.get_ident()
+    other.drop()
+    ask_until_here(plane, scorer)
+
+
+def test_slow_models_and_scripts_stay_on_the_main_thread(serving):
+    for scorer in (AnywhereScorer(takes_s=2 * dataplane.QUICK_S), Scorer()):
+        plane = serving(scorer)
+        for _ in range(3 * dataplane.CALM):
+            ask(plane)
+        assert threading.get_ident() not in scorer.threads
+
+
+def test_a_model_that_fails_on_the_listeners_thread_is_answered_and_goes_on(serving):
+    scorer = AnywhereScorer()
+    plane = serving(scorer)
+    ask_until_here(plane, scorer)
+    scorer.fails = True
+    assert ask(plane) == 500
+    scorer.fails = False
+    assert ask(plane) == 200
+    ask_until_here(plane, scorer)
