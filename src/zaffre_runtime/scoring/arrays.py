@@ -85,6 +85,16 @@ def _sliced(output: Any, counts: Sequence[int]) -> List[Any]:
     return found
 
 
+def table(parts: List[Any], dtype: Any, numpy: Any) -> Any:
+    """One array of the rows of several requests, each a list of rows or an array of this type."""
+    if all(type(part) is list for part in parts):
+        rows = parts[0] if len(parts) == 1 else list(itertools.chain.from_iterable(parts))
+        return numpy.array(rows, dtype=dtype)
+    if len(parts) == 1:
+        return parts[0]
+    return numpy.concatenate([numpy.asarray(part, dtype=dtype) for part in parts])
+
+
 def rectangular(rows: Sequence[Sequence[Any]], width: int, *, refuse: Callable[[str], Exception]) -> None:
     for index, row in enumerate(rows):
         if len(row) != width:

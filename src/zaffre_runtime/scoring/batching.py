@@ -30,7 +30,11 @@ class Rows(msgspec.Struct, gc=False):
 
 
 class Model(Protocol):
-    """What a loader returns. Both may raise `errors.Refused`."""
+    """What a loader returns. All may raise `errors.Refused`.
+
+    A model may have `from_tensors(named, method) -> Rows | None` beside these, which takes numpy arrays as they came (they
+    are not to be written to), and gives None where only a body like those of /score can say what is meant.
+    """
 
     def parse(self, body: bytes) -> Rows: ...
 
@@ -55,6 +59,7 @@ class Batched:
     def __init__(self, model: Model, most: int, *, name: str = "model", version: str = "1") -> None:
         self.most = most
         self._model = model
+        self._from_tensors = getattr(model, "from_tensors", _needs_a_body)
         self._name, self._version = name, version
         self._joins = True
         self._schemas = model.schemas()
@@ -103,7 +108,11 @@ class Batched:
         if not asked.is_inference:
             return _Member(index, self._model.parse(_body(asked)), None)
         request = inference.decode(asked.body, asked.header(inference.HEADER), _numpy())
-        return _Member(index, self._model.parse(inference_rows.body(request, self._methods)), request)
+        method = inference_rows.method(request, self._methods)
+        rows = self._from_tensors(request.inputs, method)
+        if rows is None:
+            rows = self._model.parse(inference_rows.body(request, method))
+        return _Member(index, rows, request)
 
     def _predict(self, members: List[_Member]) -> List[answers.Answer]:
         started = time.perf_counter()
@@ -139,6 +148,11 @@ class Batched:
 
 def _plain(value: Any, exec_ms: float) -> answers.Answer:
     return answers.Answer(200, answers.encode(value), answers.JSON, False, exec_ms)
+
+
+def _needs_a_body(named: Dict[str, Any], method: Optional[str]) -> Optional[Rows]:
+    """Of a model that takes no arrays."""
+    return None
 
 
 def _numpy() -> Any:

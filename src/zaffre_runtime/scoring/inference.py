@@ -7,9 +7,10 @@ only: they must fit the bytes that are there before any array is made.
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import msgspec
 
@@ -68,7 +69,10 @@ class Request(NamedTuple):
 
 
 _document = msgspec.json.Decoder(RequestDocument).decode
-_numbers = msgspec.json.Decoder(List[float]).decode
+_TYPED: Dict[str, Tuple[Any, Any]] = {
+    kind: (msgspec.json.Decoder(List[one]).decode, msgspec.json.Decoder(List[List[one]]).decode)  # type: ignore[valid-type]
+    for kind, one in (("b", bool), ("i", int), ("u", int), ("f", float), ("O", str))
+}
 _anything = msgspec.json.Decoder().decode
 
 
@@ -136,9 +140,8 @@ def _from_binary(given: InputDocument, data: memoryview, count: int, *, numpy: A
         )
     if given.datatype == "BOOL" and any(byte > 1 for byte in data):
         raise _wrong(given, "has a BOOL that is neither 0 nor 1")
-    return (
-        numpy.frombuffer(data, dtype=dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(given.shape)
-    )
+    array = numpy.frombuffer(data, dtype=dtype.newbyteorder("<")).astype(dtype, copy=False)
+    return array.reshape(given.shape)  # the caller's own bytes, not a copy
 
 
 def _texts(given: InputDocument, data: memoryview) -> Iterator[bytes]:
@@ -177,12 +180,15 @@ def _from_json(given: InputDocument, count: int, dtype: Any, *, numpy: Any) -> A
 
 
 def _flat(given: InputDocument, raw: bytes, dtype: Any) -> List[Any]:
-    """The values row after row, nested or not; the common case, a flat list of numbers, in one step."""
-    if dtype.kind == "f":
-        try:
-            return _numbers(raw)
-        except msgspec.DecodeError:
-            pass  # nested, or wrong: the long way tells
+    """The values row after row, nested or not; the common cases, a flat list or rows of values, in one step."""
+    flat, rows = _TYPED[dtype.kind]
+    try:
+        if raw[1:].lstrip()[:1] == b"[":
+            return list(itertools.chain.from_iterable(rows(raw)))
+        values: List[Any] = flat(raw)
+        return values
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass  # nested otherwise, or wrong: the long way tells
     try:
         values = list(_leaves(_anything(raw), 0))
     except (msgspec.DecodeError, RecursionError) as error:
@@ -222,7 +228,7 @@ def encode(
         )
     binary = document.parameters.get("binary_data_output") is True
     told: List[Dict[str, Any]] = []
-    parts: List[bytes] = []
+    parts: List[Any] = []
     for name, wish in named.items():
         one, part = _output(name, outputs[name], binary=wish.parameters.get("binary_data", binary) is True)
         told.append(one)
@@ -237,7 +243,8 @@ def encode(
     return answers.Answer(200, text + b"".join(parts), BINARY, False, exec_ms, headers)
 
 
-def _output(name: str, array: Any, *, binary: bool) -> tuple[Dict[str, Any], bytes]:
+def _output(name: str, array: Any, *, binary: bool) -> tuple[Dict[str, Any], Any]:
+    """What the JSON part says of it, and its bytes, if it is binary: an array gives its own."""
     datatype = DATATYPES.get(array.dtype.name, "BYTES")
     told: Dict[str, Any] = {"name": name, "datatype": datatype, "shape": list(array.shape)}
     if not binary:
@@ -248,10 +255,11 @@ def _output(name: str, array: Any, *, binary: bool) -> tuple[Dict[str, Any], byt
     if datatype == "BYTES":
         texts = [_bytes(value) for value in array.ravel()]
         data = b"".join(struct.pack("<I", len(text)) + text for text in texts)
-    else:
-        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    told["parameters"] = {"binary_data_size": len(data)}
-    return told, data
+        told["parameters"] = {"binary_data_size": len(data)}
+        return told, data
+    array = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    told["parameters"] = {"binary_data_size": array.nbytes}
+    return told, array
 
 
 def _text(value: Any) -> str:

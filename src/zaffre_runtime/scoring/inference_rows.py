@@ -1,21 +1,36 @@
 """Between the tensors of the Open Inference Protocol and what loaders read and give. Called by batching.py.
 
-A loader reads one kind of request: the JSON bodies of /score. Tensors become such a body, so that every model that is
-served without a script answers both, joined in the same calls. `accepts` lets a loader take arrays as they are.
+A loader reads one kind of request: the JSON bodies of /score. Tensors that it does not take as arrays (text, columns by their
+names) become such a body, so that every model that is served without a script answers both, joined in the same calls.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from zaffre_runtime.scoring import arrays, errors, inference
 
 OUTPUT = "output"
 
 
-def body(request: inference.Request, methods: Sequence[str]) -> bytes:
-    """One tensor is the rows; several are columns or inputs by their names. An output's name may choose the method."""
+def method(request: inference.Request, methods: Sequence[str]) -> Optional[str]:
+    """The one that the name of the wanted output chooses; None for the model's own choice."""
+    wanted = request.document.outputs
+    if not methods or not wanted:
+        return None
+    if len(wanted) > 1:
+        raise errors.Refused(
+            400, "This model gives one output at a time: ask for one of " + ", ".join(methods)
+        )
+    if wanted[0].name not in (OUTPUT, *methods):
+        there = ", ".join(methods)
+        raise errors.Refused(400, f"The model has no output {wanted[0].name[:80]!r}; it has: {there}.")
+    return None if wanted[0].name == OUTPUT else wanted[0].name
+
+
+def body(request: inference.Request, method: Optional[str]) -> bytes:
+    """One tensor is the rows; several are columns or inputs by their names."""
     found: Dict[str, Any] = {}
     lists = {name: _plain(array) for name, array in request.inputs.items()}
     if len(lists) == 1:
@@ -28,17 +43,8 @@ def body(request: inference.Request, methods: Sequence[str]) -> bytes:
             )
     else:
         found["input_data"] = lists
-    wanted = request.document.outputs
-    if methods and wanted:
-        if len(wanted) > 1:
-            raise errors.Refused(
-                400, "This model gives one output at a time: ask for one of " + ", ".join(methods)
-            )
-        if wanted[0].name not in (OUTPUT, *methods):
-            there = ", ".join(methods)
-            raise errors.Refused(400, f"The model has no output {wanted[0].name[:80]!r}; it has: {there}.")
-        if wanted[0].name != OUTPUT:
-            found["method"] = wanted[0].name
+    if method is not None:
+        found["method"] = method
     return json.dumps(found).encode()
 
 

@@ -84,20 +84,31 @@ class ConvertedModel:
             rows = [[row[index] for index in order] for row in rows]
         return batching.Rows(rows, len(rows), method)
 
+    def from_tensors(self, named: Dict[str, Any], method: Optional[str]) -> Optional[batching.Rows]:
+        """Rows of numbers; text and columns by their names go the long way."""
+        array = next(iter(named.values()))
+        one = len(named) == 1 and len(self._inputs) == 1 and self._numeric
+        if not one or array.ndim != 2 or array.dtype.kind not in "iuf" or not len(array):
+            return None
+        if self._width is not None and array.shape[1] != self._width:
+            raise _refusal(f"row 0 has {array.shape[1]} values, the model takes {self._width}")
+        rows = self._np.require(array, self._inputs[0].dtype, ["C", "A"])
+        return batching.Rows(rows, len(rows), self._method(method))
+
     def predict(self, inputs: List[batching.Rows]) -> Any:
-        rows = inputs[0].value if len(inputs) == 1 else [row for one in inputs for row in one.value]
+        rows = [one.value for one in inputs]
         name, how = self._known.methods[str(inputs[0].key)]
         output = self._call([name], self._feeds(rows))[0]
         if how == "bool":
             return output.astype(bool)
         return output if how == "all" else output[:, int(how == "1")]
 
-    def _feeds(self, rows: List[List[Any]]) -> tensors.Feeds:
+    def _feeds(self, parts: List[Any]) -> tensors.Feeds:
         try:
             if len(self._inputs) == 1:
-                return {self._inputs[0].name: self._np.array(rows, dtype=self._inputs[0].dtype)}
+                return {self._inputs[0].name: arrays.table(parts, self._inputs[0].dtype, self._np)}
             return {
-                one.name: self._np.array([[row[index]] for row in rows], dtype=one.dtype)
+                one.name: self._np.array([[row[index]] for rows in parts for row in rows], dtype=one.dtype)
                 for index, one in enumerate(self._inputs)
             }
         except (ValueError, TypeError, OverflowError) as error:

@@ -8,7 +8,6 @@ requests, one call. Anything else (text, records, missing values) goes through p
 from __future__ import annotations
 
 import contextlib
-import itertools
 import pickle
 import sys
 import warnings
@@ -135,17 +134,25 @@ class SklearnModel:
             raise errors.Refused(400, "There is no row to score.")
         return batching.Rows(rows, len(rows), self._method(found.method))
 
+    def from_tensors(self, named: Dict[str, Any], method: Optional[str]) -> Optional[batching.Rows]:
+        """Finite numbers in rows; what else there may be goes the long way."""
+        array = next(iter(named.values()))
+        if len(named) > 1 or array.ndim != 2 or array.dtype.kind not in "iuf" or not len(array):
+            return None
+        if self._width is not None and array.shape[1] != self._width:
+            raise _refusal(f"row 0 has {array.shape[1]} values, the model takes {self._width}")
+        # Estimators may write to what they are given, and not all of them to other numbers than these.
+        table = self._np.array(array, dtype=self._np.float64)
+        if not self._np.isfinite(table).all():
+            return None
+        return batching.Rows(table, len(table), self._method(method))
+
     def predict(self, inputs: List[batching.Rows]) -> Any:
         first = inputs[0]
         if first.key is None:
             method, table = first.value
             return self._called(method, table, checked=True)
-        rows = (
-            first.value
-            if len(inputs) == 1
-            else list(itertools.chain.from_iterable(one.value for one in inputs))
-        )
-        array = self._np.array(rows, dtype=self._np.float64)
+        array = arrays.table([one.value for one in inputs], self._np.float64, self._np)
         return self._called(str(first.key), self._frame(array) if self._needs_frame else array, checked=False)
 
     def _called(self, method: str, table: Any, *, checked: bool) -> Any:

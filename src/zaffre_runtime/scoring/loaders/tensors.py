@@ -67,6 +67,18 @@ class TensorModel:
         else:
             table = frames.table(body)
             feeds = self._feeds(table.data, table.columns)
+        return self._rows(feeds)
+
+    def from_tensors(self, named: Dict[str, Any], method: Optional[str]) -> Optional[batching.Rows]:
+        """Numbers as they are; text goes the long way."""
+        if any(array.dtype.kind == "O" for array in named.values()) or len(named) != len(self._inputs):
+            return None
+        if len(named) == 1:
+            named = {self._inputs[0].name: next(iter(named.values()))}
+        self._check_names(named)
+        return self._rows({one.name: self._typed(one, named[one.name]) for one in self._inputs})
+
+    def _rows(self, feeds: Feeds) -> batching.Rows:
         sizes = {len(array) if array.ndim else 1 for array in feeds.values()}
         key = tuple(array.shape[1:] for array in feeds.values()) if self._many and len(sizes) == 1 else None
         return batching.Rows(feeds, max(sizes), key)
@@ -88,12 +100,33 @@ class TensorModel:
         return {self._inputs[0].name: self._array(self._inputs[0], data)}
 
     def _named(self, data: Dict[str, Any]) -> Feeds:
+        self._check_names(data)
+        return {one.name: self._array(one, data[one.name]) for one in self._inputs}
+
+    def _check_names(self, data: Dict[str, Any]) -> None:
         names = [one.name for one in self._inputs]
         missing, unknown = [name for name in names if name not in data], sorted(set(data) - set(names))
         if missing or unknown:
             wrong = f"{missing[0]!r} is missing" if missing else f"{unknown[0]!r} is unknown"
             raise errors.Refused(400, f"The inputs do not fit the model: {wrong}. It takes {self._wanted()}.")
-        return {one.name: self._array(one, data[one.name]) for one in self._inputs}
+
+    def _typed(self, wanted: Input, array: Any) -> Any:
+        """The array itself where it is of the model's type; else a copy, if no value is lost but digits of a fraction."""
+        if not self._np.can_cast(array.dtype, wanted.dtype, "same_kind") or self._overflows(
+            array, wanted.dtype
+        ):
+            raise errors.Refused(
+                400, f"Input {wanted.name!r} is of {array.dtype.name}, the model takes {_word(wanted.dtype)}."
+            )
+        return self._fitting(wanted, self._np.require(array, wanted.dtype, ["C", "A"]))
+
+    def _overflows(self, array: Any, dtype: Any) -> bool:
+        if self._np.can_cast(array.dtype, dtype, "safe") or array.dtype.kind == "f" or not array.size:
+            return False
+        if self._np.dtype(dtype).kind not in "iu":
+            return False
+        limits = self._np.iinfo(dtype)
+        return bool(array.min() < limits.min or array.max() > limits.max)
 
     def _array(self, wanted: Input, value: Any) -> Any:
         try:
@@ -102,6 +135,10 @@ class TensorModel:
             raise errors.Refused(
                 400, f"Input {wanted.name!r} is not an array of {_word(wanted.dtype)}: {error}"
             ) from error
+        return self._fitting(wanted, array)
+
+    @staticmethod
+    def _fitting(wanted: Input, array: Any) -> Any:
         if not _fits(array.shape, wanted.shape):
             raise errors.Refused(
                 400,

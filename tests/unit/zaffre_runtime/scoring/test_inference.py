@@ -199,13 +199,17 @@ def test_rows_and_columns_become_bodies():
         return inference.Request(inputs, inference.RequestDocument(inputs=[], outputs=named))
 
     rows = request(["predict"], x=np.array([[1.0, np.nan]]))
-    assert inference_rows.body(rows, ["predict"]) == b'{"data": [[1.0, NaN]], "method": "predict"}'
+    assert inference_rows.method(rows, ["predict"]) == "predict"
+    assert inference_rows.method(request(["output"], x=np.zeros((1, 1))), ["predict"]) is None
+    assert inference_rows.body(rows, "predict") == b'{"data": [[1.0, NaN]], "method": "predict"}'
     columns = request(a=np.array([1, 2]), b=np.array([b"x", "y"], dtype=object).reshape(2, 1))
-    assert json.loads(inference_rows.body(columns, [])) == {"input_data": {"a": [1, 2], "b": [["x"], ["y"]]}}
+    assert json.loads(inference_rows.body(columns, None)) == {
+        "input_data": {"a": [1, 2], "b": [["x"], ["y"]]}
+    }
     with pytest.raises(errors.Refused, match="two are needed"):
-        inference_rows.body(request(x=np.array([1.0])), [])
+        inference_rows.body(request(x=np.array([1.0])), None)
     with pytest.raises(errors.Refused, match="no output 'other'"):
-        inference_rows.body(request(["other"], x=np.zeros((1, 1))), ["predict"])
+        inference_rows.method(request(["other"], x=np.zeros((1, 1))), ["predict"])
 
 
 @pytest.mark.parametrize(
