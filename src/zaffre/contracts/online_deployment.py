@@ -49,6 +49,8 @@ class DeploymentStatus(base.Status):
     code_digest: str | None = None
     traffic: int = 0
     mirror_traffic: int = 0
+    # Its alert rules, and its endpoint's, that hold now: name, moment, measured value.
+    firing_alerts: list[str] = []
 
 
 class DeploymentExtension(base.Part):

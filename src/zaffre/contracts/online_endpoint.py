@@ -37,6 +37,8 @@ class EndpointStatus(base.Status):
     running_mirror_traffic: dict[str, int] = {}
     deployments: list[str] = []
     reason: str | None = None
+    # The alert rules of it and of its deployments that hold now.
+    firing_alerts: list[str] = []
 
 
 class ManagedIdentityConfiguration(base.Part):

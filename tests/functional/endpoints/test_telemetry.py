@@ -142,6 +142,11 @@ def test_a_rule_fires_once_and_is_resolved_once(served, house, monkeypatch):
     (fired,) = told(house, "AlertFired")
     assert (fired["deployment"], fired["alert"], fired["measured"]) == ("blue", "failing", 1)
     assert [item["name"] for item in figures(house)["alerts"]] == ["failing"]
+    with house.database.read() as uow:
+        (line,) = service.firing(uow, "default", "churn", "blue")
+        assert service.firing(uow, "default", "churn") == [f"blue: {line}"]
+    assert line.startswith("failing since 20")
+    assert line.endswith(" (measured 1)")
     later = clock.now() + dt.timedelta(seconds=60)
     monkeypatch.setattr(sampler.clock, "now", lambda: later)
     look.step()

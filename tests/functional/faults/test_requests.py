@@ -53,6 +53,7 @@ def odd(place):
         environment_variables={},
         resources={"limits": {"memory": "400Mi"}},
         type="kubernetes",
+        zaffre={"alerts": [{"name": "always", "condition": "Requests >= 0", "window_size": "10s"}]},
     )
     yield place
     place.site.done("DELETE", f"{chaos.ENDPOINT}/deployments/odd")
@@ -111,6 +112,23 @@ def test_the_documented_codes(ask):
     assert ask(number=1, more={"authorization": "Bearer wrong"}).status_code == 401
     assert ask(number=1, more={"azureml-model-deployment": "unknown"}).status_code == 404
     assert ask(b"\xff\xff").status_code == 400
+
+
+def test_ids_of_requests_on_the_whole_way(ask):
+    """As the inference server has them: echoed, made up where there are none, refused above 100 characters."""
+    made = [ask(number=1).headers for _ in range(2)]
+    assert all(headers["x-request-id"] == headers["x-ms-request-id"] for headers in made)
+    assert made[0]["x-request-id"] != made[1]["x-request-id"]
+    assert all("x-ms-client-request-id" not in headers for headers in made)
+    given = {"x-request-id": "r" * 100, "x-ms-request-id": "m" * 100, "x-ms-client-request-id": "c" * 100}
+    answer = ask(number=1, more=given)
+    assert {name: answer.headers[name] for name in given} == given
+    for name, value in given.items():
+        assert ask(number=1, more={name: value + "x"}).status_code == 431
+    older = ask(number=1, more={"x-ms-request-id": "mine"}).headers
+    assert (older["x-ms-request-id"], older["x-ms-client-request-id"]) == ("mine", "mine")
+    refused = ask(number=1, more={"authorization": "none", "x-request-id": "mine"})
+    assert refused.headers["x-request-id"] == refused.json()["request_id"] == "mine"
 
 
 def test_a_giant_body(ask):
@@ -189,3 +207,13 @@ def test_a_crash_loop_backs_off_is_reported_and_lets_nobody_wait_for_ever(ask, o
     with odd.site.load(100) as load:
         load.await_answers(100)
     assert load.failures == []
+
+
+def test_alerts_that_fire_stand_where_one_looks_first(ask, odd):
+    def shown(place):
+        return odd.site.done("GET", place)["status"].get("firing_alerts")
+
+    faults.until(lambda: shown(f"{chaos.ENDPOINT}/deployments/odd"))
+    assert shown(f"{chaos.ENDPOINT}/deployments/odd")[0].startswith("always since 20")
+    assert shown(chaos.ENDPOINT)[0].startswith("odd: always since 20")
+    assert not shown(f"{chaos.ENDPOINT}/deployments/blue")

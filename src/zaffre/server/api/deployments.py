@@ -9,6 +9,7 @@ from fastapi import responses
 from zaffre.contracts import wire
 from zaffre.server.api import auth, bodies, context
 from zaffre.server.endpoints.online import deployments, following, logs, searching
+from zaffre.server.endpoints.telemetry import service as telemetry
 
 router = fastapi.APIRouter(tags=["online deployments"])
 IfMatch = Annotated[str | None, fastapi.Header()]
@@ -59,6 +60,8 @@ def show(
     """One deployment."""
     with parts.database.read() as uow:
         found, etag = deployments.get(uow, caller, workspace, endpoint, deployment)
+        if found.status:
+            found.status.firing_alerts = telemetry.firing(uow, workspace, endpoint, deployment)
     return responses.JSONResponse(found.to_dict(), headers={"etag": f'"{etag}"'})
 
 

@@ -10,6 +10,7 @@ from zaffre.contracts import wire
 from zaffre.server.api import auth, bodies, context
 from zaffre.server.endpoints.online import credentials as credentials_service
 from zaffre.server.endpoints.online import keys, service
+from zaffre.server.endpoints.telemetry import service as telemetry
 
 router = fastapi.APIRouter(tags=["online endpoints"])
 IfMatch = Annotated[str | None, fastapi.Header()]
@@ -55,6 +56,8 @@ def show(
     """One endpoint."""
     with parts.database.read() as uow:
         found, etag = service.get(uow, caller, parts.online.room, workspace, endpoint)
+        if found.status:
+            found.status.firing_alerts = telemetry.firing(uow, workspace, endpoint)
     return responses.JSONResponse(found.to_dict(), headers={"etag": f'"{etag}"'})
 
 

@@ -48,6 +48,15 @@ def of_endpoint(
     }
 
 
+def firing(uow: db.UnitOfWork, workspace: str, endpoint: str, deployment: str | None = None) -> list[str]:
+    """The alerts that fire now, a line each, for those who may see the endpoint."""
+    return [
+        f"{item['deployment'] + ': ' if item['deployment'] and deployment is None else ''}{item['name']} since {item['since']}"
+        + ("" if item["value"] is None else f" (measured {item['value']:.4g})")
+        for item in _alerts(uow, workspace, endpoint, deployment)
+    ]
+
+
 def _alerts(
     uow: db.UnitOfWork, workspace: str, endpoint: str, deployment: str | None = None
 ) -> list[dict[str, Any]]:
