@@ -201,7 +201,7 @@ def test_a_crash_loop_backs_off_is_reported_and_lets_nobody_wait_for_ever(ask, o
         assert time.monotonic() < end
         ask(do="break")
     answer = ask(number=1)
-    assert (answer.status_code, answer.json()["code"]) == (408, "timeout")
+    assert (answer.status_code, answer.json()["code"]) == (408, "timeout"), answer.text
     faults.until(lambda: "exited with code 3" in (shown()["reason"] or ""))
     assert any("the model is not there any more" in line for line in shown()["last_log_lines"])
     with odd.site.load(100) as load:

@@ -40,6 +40,11 @@ def local_replies() -> Document:
             # A replica refused the body in the middle of it, and what came is too much to be sent to another.
             {"filter": _status(507), "status_code": 413, "body_format_override": _problem("too_large", "The body is too large.")},
             {
+                "filter": _status(504),
+                "status_code": 408,
+                "body_format_override": _problem("timeout", "The request took too long: %LOCAL_REPLY_BODY%."),
+            },
+            {
                 "filter": _status(503),
                 "body_format_override": _problem("unavailable", "No replica of the deployment can be reached now; try again later."),
             },
