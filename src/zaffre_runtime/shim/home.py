@@ -29,7 +29,7 @@ class Home:
         self._sockets = str(spec["socket_folder"])
         self.door = door.Door(self._sockets) if spec.get("listen") else None
         self._wanted: Optional[isolation.Isolation] = None
-        self.not_isolated = "not isolated: isolation is switched off"
+        self.not_isolated = f"not isolated: {isolation.absent()}"
         if spec.get("isolation"):
             own = [(self._scratch, self._scratch)]
             readable = [self._files]

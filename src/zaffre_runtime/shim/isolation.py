@@ -51,6 +51,11 @@ class Isolation(NamedTuple):
         )
 
 
+def absent() -> str:
+    """Why nobody asked for isolation."""
+    return "isolation is switched off" if os.geteuid() == 0 else "the server does not run as root"
+
+
 def obstacle() -> str:
     """Why this machine permits no isolation, or nothing when it does. Forks once to try it.
 

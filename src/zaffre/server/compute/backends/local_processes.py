@@ -169,7 +169,7 @@ class LocalServiceRunner:
     def capabilities(self) -> ports.Capabilities:
         """See the port."""
         if self._isolation is None:
-            return ports.Capabilities(isolation=False, binds=False, reason="isolation is switched off")
+            return ports.Capabilities(isolation=False, binds=False, reason=isolation.absent())
         problem = isolation.obstacle()
         return ports.Capabilities(isolation=not problem, binds=not problem, reason=problem)
 
