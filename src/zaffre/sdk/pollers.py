@@ -58,12 +58,12 @@ class Poller(Generic[Result]):
     def wait(self, timeout: float | None = None) -> None:
         """Waits for the end, at most `timeout` seconds; raises the error the work ended with."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        pause_s = 0.05
+        began = time.monotonic()
         while not self.done():
             if deadline is not None and time.monotonic() >= deadline:
                 return
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 1.3, 0.5)
+            # In proportion to what was waited, so that the end is never noticed much later than it comes.
+            time.sleep(min(max(0.05, (time.monotonic() - began) / 20), 0.5))
         for callback in self._callbacks:
             callback(self)
         self._callbacks.clear()

@@ -19,6 +19,8 @@ def build(parts: context.Context, routers: Sequence[fastapi.APIRouter], *, versi
         docs_url=None,
         redoc_url=None,
         default_response_class=responses.JSONResponse,
+        # Traces and metrics of requests are `metering`'s; the framework would ask for its own at each.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = parts
     problems.install(app)

@@ -1,8 +1,9 @@
 """From a request to a caller: the bearer token, the request's id, the reason that a change is given."""
 
+import itertools
 import re
+import secrets
 import urllib.parse
-import uuid
 from typing import Annotated
 
 import fastapi
@@ -14,6 +15,8 @@ from zaffre.server.api import context
 
 REASON_LIMIT = 1000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_PROCESS = secrets.token_hex(10)
+_NUMBERS = itertools.count()
 
 
 def request_id(request: fastapi.Request) -> str:
@@ -21,7 +24,8 @@ def request_id(request: fastapi.Request) -> str:
     known: str | None = getattr(request.state, "request_id", None)
     if known is None:
         given = request.headers.get("x-request-id", "")
-        known = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        # Unique is enough, nobody need be unable to guess it: one random number does for the life of the process.
+        known = given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_NUMBERS):012x}"
         request.state.request_id = known
     return known
 

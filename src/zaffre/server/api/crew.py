@@ -53,7 +53,7 @@ class Crew:
         self._started = True
         for number in range(READERS):
             threading.Thread(target=self._read, name=f"reader-{number}", daemon=True).start()
-        for number in range(1 if self._database.is_sqlite else int(__import__("os").environ.get("W", "2"))):
+        for number in range(1 if self._database.is_sqlite else WRITERS):
             threading.Thread(target=self._write, name=f"writer-{number}", daemon=True).start()
 
     def _read(self) -> None:
