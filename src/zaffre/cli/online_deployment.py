@@ -185,7 +185,8 @@ def _tell_web(session: sessions.Session, given: grammar.Given, endpoint: str) ->
 
 
 def _warn(session: sessions.Session, made: Any) -> None:
-    """What was wrong with the machine that the deployment went onto."""
-    note = getattr(made, "machine_note", None)
-    if note:
-        session.say(f"WARNING: {note}")
+    """What was wrong with the machine that the deployment went onto, and what its file asks for in vain."""
+    for name in ("machine_note", "collection_note"):
+        note = getattr(made, name, None)
+        if note:
+            session.say(f"WARNING: {note}")

@@ -45,7 +45,7 @@ _WIDEST_CELL = 100
 _NOT_IN_TABLES = frozenset({
     "id", "created_by", "modified_at", "modified_by", "manifest_digest", "latest_version", "path", "hbi_workspace",
     "enable_data_isolation", "discovery_url", "mlflow_tracking_uri", "code_digest", "environment_lock_digest",
-    "openapi_uri", "app_insights_enabled", "environment_note",
+    "openapi_uri", "app_insights_enabled", "environment_note", "collection_note",
 })  # fmt: skip
 
 

@@ -41,6 +41,8 @@ class DeploymentStatus(base.Status):
     limits_note: str | None = None
     # What was wrong with the machine when this revision was accepted.
     machine_note: str | None = None
+    # What its data_collector does not do yet.
+    collection_note: str | None = None
     # The versions that the references were resolved to when the revision was made.
     model_ids: list[str] = []
     environment_id: str | None = None

@@ -13,6 +13,7 @@ from typing import Callable, List, NamedTuple, Optional
 from zaffre_runtime.scoring import answers, exchange, logs
 
 MOST = 1024
+MOST_BYTES = 64 << 20
 TOGETHER = 64
 
 
@@ -29,11 +30,14 @@ Sink = Callable[[List[Row]], None]
 
 
 class Tap:
-    """`dropped` and `lost` only grow."""
+    """`dropped` and `lost` only grow. What waits is bounded in rows and in bytes."""
 
-    def __init__(self, sink: Sink, most: int = MOST) -> None:
+    def __init__(self, sink: Sink, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self.dropped = 0
         self.lost = 0
+        self._most_bytes = most_bytes
+        # Each is written by one thread alone: their difference is what is held.
+        self._bytes_taken = self._bytes_given = 0
         self._sink = sink
         self._queue: queue.Queue[Optional[Row]] = queue.Queue(most)
         self._thread = threading.Thread(target=self._give_on, name="zaffre-tap", daemon=True)
@@ -41,10 +45,16 @@ class Tap:
 
     def offer(self, asked: exchange.Exchange, answer: answers.Answer) -> None:
         """On the thread that scores, after the caller has the answer."""
+        size = len(asked.body) + len(answer.body)
+        if self._bytes_taken - self._bytes_given + size > self._most_bytes:
+            self.dropped += 1
+            return
         try:
             self._queue.put_nowait(Row(asked.request_id, asked.body, answer.status, answer.body))
         except queue.Full:
             self.dropped += 1
+        else:
+            self._bytes_taken += size
 
     def close(self) -> None:
         """What was taken is given on first."""
@@ -69,3 +79,4 @@ class Tap:
         except Exception as error:  # noqa: BLE001 - the thread's outermost loop: no sink may end it
             self.lost += len(rows)
             logs.say(f"{len(rows)} collected rows are lost: {type(error).__name__}: {error}")
+        self._bytes_given += sum(len(row.body) + len(row.answer) for row in rows)

@@ -42,7 +42,11 @@ def served(desk):
     desk.endpoint()
     for name, model in (("blue", "iris"), ("green", "iris-onnx")):
         deployment = online_deployment.ManagedOnlineDeployment(
-            name=name, endpoint_name="churn", model=f"azureml:{model}:1", instance_type="Standard_DS3_v2"
+            name=name,
+            endpoint_name="churn",
+            model=f"azureml:{model}:1",
+            instance_type="Standard_DS3_v2",
+            data_collector={"collections": {"model_inputs": {"enabled": "true"}}},
         )
         assert desk.deploy(deployment)["state"] == "Succeeded"
     assert desk.traffic({"blue": 100})["state"] == "Succeeded"
@@ -89,6 +93,7 @@ def test_tensors_go_through_the_router_to_the_deployment_that_is_meant(served, d
     assert served.get("v2/models/churn").json()["inputs"][0] == {
         "name": "data", "datatype": "FP64", "shape": [-1, 4],
     }  # fmt: skip
+    assert "nothing is collected (model_inputs)" in desk.show().collection_note
     expected = LOGISTIC.predict_proba(ROWS)
     green = {"azureml-model-deployment": "green"}
     for answer, deployment in (

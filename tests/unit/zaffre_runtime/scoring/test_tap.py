@@ -42,6 +42,50 @@ def test_a_sink_that_hangs_makes_nobody_wait():
     assert len(found) + one.dropped == 100
 
 
+def test_large_rows_are_dropped_before_they_fill_the_memory():
+    stuck, found = threading.Event(), []
+    one = tap.Tap(lambda rows: (stuck.wait(), found.extend(rows)), most_bytes=1000)
+    for _ in range(10):
+        one.offer(Asked(b"x" * 300), answers.Answer(200, b"y" * 100))
+    assert one.dropped == 8
+    stuck.set()
+    one.close()
+    assert len(found) == 2
+    one = tap.Tap(found.extend, most_bytes=1000)  # what was given on makes room
+    for number in range(3, 20):
+        one.offer(Asked(b"x" * 900), answers.Answer(200, b""))
+        while len(found) < number:
+            threading.Event().wait(0.001)
+    one.close()
+    assert one.dropped == 0
+
+
+def test_a_sink_that_hangs_is_felt_by_no_request():
+    class Scorer:
+        most = 8
+
+        def score(self, exchanges):
+            return [answers.Answer(200, asked.body * 2) for asked in exchanges]
+
+    stuck, found = threading.Event(), []
+    one = tap.Tap(lambda rows: (stuck.wait(), found.extend(rows)), most=8)
+    plane = dataplane.DataPlane(Scorer(), config.Config(port=1), collects=one)
+    scoring = threading.Thread(target=plane.serve)
+    scoring.start()
+    asked = [Asked(b"%d" % number) for number in range(500)]
+    for each in asked:
+        assert plane.submit(each)
+    plane.stop()
+    scoring.join(timeout=30)
+    assert not scoring.is_alive()
+    assert not stuck.is_set()  # and the sink still has its first rows in hand
+    assert [each.given[0].body for each in asked] == [each.body * 2 for each in asked]
+    stuck.set()
+    one.close()
+    assert one.dropped > 0
+    assert len(found) + one.dropped == 500
+
+
 def test_a_sink_that_fails_is_asked_again(capfd):
     given = []
 

@@ -9,7 +9,7 @@ from zaffre.contracts import wire
 from zaffre.core import errors
 from zaffre.server import db
 from zaffre.server.endpoints.online import room as rooms
-from zaffre.server.endpoints.online import states, store
+from zaffre.server.endpoints.online import settings, states, store
 
 
 def endpoint(uow: db.UnitOfWork, workspace: str, name: str, *, lock: bool = False) -> Any:
@@ -83,6 +83,7 @@ def deployment_entity(endpoint_row: Any, row: Any, revision: Any) -> deployment_
         environment_id=resolved["environment"]["id"],
         environment_note=revision.environment_note,
         machine_note=revision.machine_note,
+        collection_note=settings.collection_note(entity),
         environment_lock_digest=revision.lock_digest,
         code_digest=(resolved.get("code") or {}).get("digest"),
         traffic=endpoint_row.body.get("traffic", {}).get(row.name, 0),

@@ -97,6 +97,17 @@ def debugger_port(deployment: contract.OnlineDeployment) -> int | None:
     return deployment.zaffre.debugger_port if deployment.zaffre else None
 
 
+def collection_note(deployment: contract.OnlineDeployment) -> str | None:
+    """What whoever wrote a data_collector must know: nothing is kept."""
+    collector = deployment.data_collector
+    wanted = (
+        [name for name, one in collector.collections.items() if one.enabled == "true"] if collector else []
+    )
+    if not wanted:
+        return None
+    return f"data_collector is accepted, and nothing is collected ({', '.join(wanted)}): data collection comes with a later release."
+
+
 def subject(deployment: contract.OnlineDeployment) -> str:
     """`endpoints/churn/deployments/blue`."""
     return f"endpoints/{deployment.endpoint_name}/deployments/{deployment.name}"

@@ -76,6 +76,17 @@ def test_what_cannot_work_is_refused_at_once(fields, says):
         settings.check(deployment(**fields))
 
 
+def test_a_data_collector_is_not_passed_over_in_silence():
+    def collecting(**switches):
+        collections = {name: {"enabled": enabled} for name, enabled in switches.items()}
+        return deployment(data_collector={"collections": collections})
+
+    assert settings.collection_note(deployment()) is None
+    assert settings.collection_note(collecting(model_inputs="false")) is None
+    said = settings.collection_note(collecting(model_inputs="true", request="true", response="false"))
+    assert "nothing is collected (model_inputs, request)" in said
+
+
 def test_instances_of_a_range_are_its_lower_bound_or_the_count_within_it():
     scale = {"type": "target_utilization", "min_instances": 2, "max_instances": 5}
     assert settings.instances(deployment(scale_settings=scale)) == 2
