@@ -335,6 +335,8 @@ def test_prometheus_is_told_with_a_token_for_reading(deployed, files):
     assert httpx.get(address).status_code == 401
     made = json.loads(deployed.out("token", "create", "--name", "prometheus", "--role", "reader"))
     bearer = {"authorization": f"Bearer {made['token']}"}
+    scoring = deployed.value("online-endpoint", "show", "-n", "kept", "--query", "scoring_uri")
+    assert httpx.post(scoring, json={}).status_code == 401  # the router's own refusals are a family, too
     invoke(deployed, files)
 
     def families():
@@ -348,6 +350,7 @@ def test_prometheus_is_told_with_a_token_for_reading(deployed, files):
 
     (sample,) = deployed.until(served, "the count of the request")
     assert sample.labels == {"workspace": "default", "endpoint": "kept", "deployment": "blue", "code": "200"}
+    deployed.until(lambda: "zaffre_router_refusals" in families(), "the count of the refusal", timeout_s=20)
     found = families()
     routes = {item.labels["route"] for item in found["zaffre_http_requests"].samples}
     assert "/metrics" in routes
