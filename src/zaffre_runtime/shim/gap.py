@@ -9,7 +9,6 @@ this machine.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import os
@@ -17,7 +16,7 @@ import signal
 import socket
 import struct
 import time
-from typing import Any, List, NoReturn, Optional, Tuple
+from typing import List, NoReturn, Optional, Tuple
 
 from zaffre_runtime.shim import linux
 
@@ -25,7 +24,6 @@ LONGEST_S = 15.0
 """Who holds longer would keep callers from hearing that nobody comes back."""
 _BACKLOG = 4096
 _SETTLE_S = 0.02  # for handshakes that were under way when the process opened the address
-_CHUNK = 65536
 _SO_ATTACH_REUSEPORT_CBPF = 51
 _RETURN = 0x06  # BPF_RET | BPF_K
 _OTHERS = 1  # of the sockets of the address, this one is the first; where no other is, the kernel takes it
@@ -115,7 +113,10 @@ def _pass_on(listening: socket.socket, address: Tuple[str, int], parent: int) ->
         if os.getppid() == parent:
             _keep_only(listening)
             host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address[0], address[0])  # noqa: S104  # not bound
-            asyncio.run(_all(_waiting(listening), host, address[1]))
+            # It costs each shim 8 MB and a tenth of a second, and few ever need it.
+            from zaffre_runtime.shim import passing
+
+            passing.run(_waiting(listening), host, address[1])
     finally:
         os._exit(0)
 
@@ -143,31 +144,3 @@ def _waiting(listening: socket.socket) -> List[socket.socket]:
             time.sleep(_SETTLE_S / 10)
     listening.close()
     return found
-
-
-async def _all(waiting: List[socket.socket], host: str, port: int) -> None:
-    await asyncio.gather(*(_one(caller, host, port) for caller in waiting), return_exceptions=True)
-
-
-async def _one(caller: socket.socket, host: str, port: int) -> None:
-    caller.setblocking(False)
-    near = await asyncio.open_connection(sock=caller)
-    try:
-        far = await asyncio.open_connection(host, port)
-    except OSError:
-        near[1].transport.abort()
-        return
-    await asyncio.gather(_copy(near, far), _copy(far, near))
-    for _, writer in (near, far):
-        writer.close()
-
-
-async def _copy(source: Tuple[asyncio.StreamReader, Any], target: Tuple[Any, asyncio.StreamWriter]) -> None:
-    try:
-        while data := await source[0].read(_CHUNK):
-            target[1].write(data)
-            await target[1].drain()
-        target[1].write_eof()
-    except OSError:
-        source[1].transport.abort()
-        target[1].transport.abort()
