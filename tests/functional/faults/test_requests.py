@@ -186,7 +186,7 @@ def test_a_script_that_eats_memory_is_ended_and_replaced(ask, odd):
     before = odd_replicas(odd)
     with others(ask):
         for _ in range(200):
-            assert ask(do="leak").status_code in (200, 424)
+            assert ask(do="leak").status_code in (200, 408, 424)  # 408: the machine took its time to end it
             if odd_replicas(odd) != before:
                 break
         faults.until(lambda: len(odd_replicas(odd)) == 2 and odd_replicas(odd) != before)
@@ -196,6 +196,7 @@ def test_a_crash_loop_backs_off_is_reported_and_lets_nobody_wait_for_ever(ask, o
     def shown():
         return odd.site.done("GET", f"{chaos.ENDPOINT}/deployments/odd")["status"]
 
+    faults.until(lambda: shown()["service_state"] == "Healthy")  # again, after what was done to it before
     end = time.monotonic() + 60
     while shown()["service_state"] != "Unhealthy":
         assert time.monotonic() < end
