@@ -25,8 +25,10 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: .venv/.demo-ready
 	$(PY) -m examples.demo $(if $(KEEP),--keep)
 
+# Two at a time, because most tests wait for servers and processes. A folder stays together (tests/conftest.py).
+# `make test ARGS="tests/unit -n 0"` runs a part of them in one process.
 test: .venv/.ready .tools/.ready
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check: .venv/.ready
 	.venv/bin/ruff check .

@@ -1,4 +1,4 @@
-"""Fixtures that every area shares: a fresh database on SQLite and on a real PostgreSQL server."""
+"""What every area shares: a fresh database on SQLite and on a real PostgreSQL server, and how tests are spread."""
 
 import os
 
@@ -10,6 +10,14 @@ import pytest
 from zaffre.server import db
 from zaffre.server.app import tables
 from zaffre.testing import postgres
+
+
+def pytest_collection_modifyitems(items):
+    """A folder's tests go to one process: they share servers and environments that are dear to make."""
+    for item in items:
+        item.add_marker(
+            pytest.mark.xdist_group(item.path.parent.relative_to(item.config.rootpath).as_posix())
+        )
 
 
 @pytest.fixture(scope="session")
