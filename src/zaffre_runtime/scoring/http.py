@@ -14,6 +14,9 @@ from zaffre_runtime.scoring import answers, config, dataplane, exchange, inferen
 Header = Tuple[str, str]
 SCORING_METHODS = ("POST", "GET")
 HEALTHY = answers.Answer(200, b"Healthy", answers.HTML)
+READ_FIRST = (
+    65_536  # bytes of a body that a refusal does not need; a larger one costs its caller the connection
+)
 TOO_MANY = "Too many requests wait for this worker. Send fewer at once, or scale the deployment out."
 
 
@@ -91,23 +94,21 @@ class Front:
         try:
             asked.identity = exchange.identity(asked.headers)
         except exchange.HeadersTooLong as error:
-            return asked.answer_with(answers.message(431, str(error)))
+            return _refuse(asked, answers.message(431, str(error)))
         if self._cors is not None:
             asked.identity = asked.identity + self._cors.headers(asked)
         if handler is None:
-            return asked.answer_with(
-                answers.message(404, f"There is nothing at {path}; requests go to /score.")
-            )
+            return _refuse(asked, answers.message(404, f"There is nothing at {path}; requests go to /score."))
         return handler(asked)
 
     def _health(self, asked: exchange.Exchange) -> None:
         if asked.scope.method not in ("GET", "HEAD", "OPTIONS"):
-            return asked.answer_with(_method_not_allowed("GET, HEAD, OPTIONS"))
+            return _refuse(asked, _method_not_allowed("GET, HEAD, OPTIONS"))
         return asked.answer_with(HEALTHY)
 
     def _swagger(self, asked: exchange.Exchange) -> None:
         if asked.scope.method not in ("GET", "HEAD", "OPTIONS"):
-            return asked.answer_with(_method_not_allowed("GET, HEAD, OPTIONS"))
+            return _refuse(asked, _method_not_allowed("GET, HEAD, OPTIONS"))
         version = urllib.parse.parse_qs(asked.scope.query_string).get("version", ["2"])[0]
         return asked.answer_with(self._documents.answer(version))
 
@@ -116,12 +117,12 @@ class Front:
         if method == "OPTIONS":
             return asked.answer_with(answers.Answer(200, b"", answers.HTML))
         if method not in SCORING_METHODS:
-            return asked.answer_with(_method_not_allowed("GET, POST, OPTIONS"))
+            return _refuse(asked, _method_not_allowed("GET, POST, OPTIONS"))
         return self._receive(asked)
 
     def _infer(self, asked: exchange.Exchange) -> None:
         if asked.scope.method != "POST":
-            return asked.answer_with(_method_not_allowed("POST"))
+            return _refuse(asked, _method_not_allowed("POST"))
         asked.is_inference = True
         return self._receive(asked)
 
@@ -189,6 +190,15 @@ def _result(asked: exchange.Exchange, future: Any) -> Optional[bytes]:
         asked.answer(answers.message(400, "The body ended before it was complete."))
         return None
     return body
+
+
+def _refuse(asked: exchange.Exchange, refusal: answers.Answer) -> None:
+    """After the body, if that is small: granian closes a connection that is answered before it, and whoever is still
+    sending would see a broken pipe instead of the answer."""
+    length = asked.headers.get("content-length", "0")
+    if length.isdigit() and 0 < int(length) <= READ_FIRST:
+        return asked.receive().add_done_callback(lambda _: asked.answer(refusal))  # type: ignore[no-any-return]
+    return asked.answer_with(refusal)
 
 
 def _too_large(limit: int) -> answers.Answer:

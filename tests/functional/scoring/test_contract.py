@@ -1,5 +1,6 @@
 """What a caller of a scripted deployment sees: routes, headers, statuses, the three ways into run()."""
 
+import contextlib
 import json
 
 import pytest
@@ -135,6 +136,23 @@ def test_an_id_over_100_characters_is_431(echo, name):
     assert answer.status == 431
     assert "100 characters" in answer.json()["message"]
     assert answer.headers["azureml-model-deployment"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("POST /score", 431), ("POST /nowhere", 404), ("DELETE /score", 405), ("POST /", 405)],
+)
+def test_a_refusal_reaches_a_caller_who_sends_the_body_late_and_keeps_the_connection(echo, line, status):
+    too_long = f"x-request-id: {'i' * 101}\r\n" if status == 431 else ""
+    connection = echo.connection()
+    connection.connect()
+    with contextlib.closing(connection.sock) as sock:
+        sock.sendall(f"{line} HTTP/1.1\r\nhost: x\r\n{too_long}content-length: 1\r\n\r\n".encode())
+        assert echo.ask(body="a").status == 200  # so the head is read, by the one thread that reads
+        sock.sendall(b"a")
+        assert sock.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
+        sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_script_error_is_500_and_tells_the_caller_nothing(echo):

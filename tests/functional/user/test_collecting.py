@@ -1,6 +1,5 @@
 """`zaffre server gc` beside live replicas: whatever they run from stays, also across servers, and old revisions can return."""
 
-import json
 import os
 import signal
 import time
@@ -54,14 +53,22 @@ def abandoned(builds):
     os.utime(slot.path / "last-used", (0, 0))
 
 
-def replica(user):
-    """The folder of the one replica that lives, and its process."""
-    (folder,) = [
+def replicas(user):
+    return [
         spec.parent
         for spec in (user.home / "services").glob("*/spec.json")
-        if json.loads(spec.read_text())["id"] != "router" and records.lock_holder(str(spec.parent))
+        if (records.read_json(str(spec)) or {"id": "router"})["id"] != "router"
+        and records.lock_holder(str(spec.parent))
     ]
-    return folder, records.read_json(str(folder / records.STATE))["pid"]
+
+
+def replica(user):
+    """The folder of the one replica that lives, and its process; one of an earlier revision may be draining still."""
+    end = time.monotonic() + 60
+    while len(found := replicas(user)) != 1:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found[0], records.read_json(str(found[0] / records.STATE))["pid"]
 
 
 @pytest.fixture(scope="module")
