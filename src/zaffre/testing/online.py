@@ -9,7 +9,7 @@ import hashlib
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from zaffre.server.conversion import work as conversions
 from zaffre.server.endpoints.online import optimizing, preparing, quantities, reconcile, secret_variables
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
-from zaffre.server.environments import builds, curated, resolving
+from zaffre.server.environments import builds, curated, errands, resolving
 from zaffre.server.profiling import work as profiles
 from zaffre.server.workers import endpoints as worker
 from zaffre.server.workers import loop
@@ -40,10 +40,10 @@ CALLER = access.Caller(name="tester", grants=(access.Grant("admin"),))
 
 
 def same_python(
-    _workspace: str, _resolved: dict[str, Any], log: Callable[[str], None]
+    _workspace: str, _resolved: dict[str, Any], errand: errands.Errand
 ) -> tuple[builds.BuiltEnvironment, str | None]:
     """An environment that is always there: the one that the tests run in."""
-    log("The environment of the tests is used.")
+    errand.say("The environment of the tests is used.")
     python = Path(sys.executable)
     built = builds.BuiltEnvironment(
         digest=hashlib.sha256(str(python).encode()).hexdigest(),
@@ -198,7 +198,7 @@ def _converting(
     return conversions.Means(
         database=database,
         resolver=resolving.Resolver(database, table, shelves.store),
-        environments=lambda workspace, _, log: same_python(workspace, {}, log)[0],
+        environments=lambda workspace, _, errand: same_python(workspace, {}, errand)[0],
         runner=local_jobs.LocalJobRunner(jobs),
         blobs=shelves,
         folder=home / "conversions",

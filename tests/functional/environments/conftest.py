@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from zaffre.server.environments import builds, bytecode, definitions, overlays, pythons, slots, solving, uv
+from zaffre.server.environments import (
+    builds,
+    bytecode,
+    definitions,
+    errands,
+    overlays,
+    pythons,
+    slots,
+    solving,
+    uv,
+)
 
 BOOT = "import runpy, sys\nsys.path.append(sys.path.pop(0))\nsys.argv = sys.argv[1:]\nrunpy.run_module(sys.argv[0], run_name='__main__')\n"
 
@@ -75,8 +85,9 @@ def kept(home):
 def lock_of(solver):
     """The lock of plain requirement lines."""
 
-    def make(*lines, log=lambda line: None):
-        return solver.lock(definitions.from_fields({"zaffre": {"requirements": list(lines)}}), log=log)
+    def make(*lines, say=lambda line: None):
+        wanted = definitions.from_fields({"zaffre": {"requirements": list(lines)}})
+        return solver.lock(wanted, errand=errands.Errand(say))
 
     return make
 
@@ -90,7 +101,7 @@ def spawn(home, runtime_source, tmp_path):
         file.write_text(lock.to_json())
         program = (
             "import os, sys\nfrom pathlib import Path\n"
-            "from zaffre.server.environments import builds, bytecode, locks, overlays, pythons, uv\n"
+            "from zaffre.server.environments import builds, bytecode, errands, locks, overlays, pythons, uv\n"
             f"home = Path({str(home)!r})\n"
             "own = pythons.find({'PATH': '', 'HOME': '/nonexistent'})\n"
             "u = uv.Uv(home / '.uv-cache', os.environ)\n"
@@ -98,7 +109,7 @@ def spawn(home, runtime_source, tmp_path):
             f"overlay = overlays.Overlays(home / 'overlays', Path({str(runtime_source)!r}), u, compiled)\n"
             "builder = builds.Builder(home, uv_=u, installed=own, overlay=overlay, compiled=compiled)\n"
             f"def log(line):\n    {on_line}\n"
-            f"built = builder.ensure(locks.Lock.from_json(Path({str(file)!r}).read_text()), log=log)\n"
+            f"built = builder.ensure(locks.Lock.from_json(Path({str(file)!r}).read_text()), errand=errands.Errand(log))\n"
             "print('cached' if built.cached else 'built')\n"
         )
         return subprocess.Popen(

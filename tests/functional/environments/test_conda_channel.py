@@ -20,7 +20,7 @@ import pytest
 import rattler
 
 from zaffre.core import clock, errors
-from zaffre.server.environments import builds, caches, conda, definitions, solving
+from zaffre.server.environments import builds, caches, conda, definitions, errands, solving
 
 SECRET = "pw-of-the-channel"
 SUBDIR = str(rattler.Subdir.current())
@@ -186,7 +186,7 @@ def test_a_channels_packages_are_locked_and_installed_and_pip_respects_them(
         address, f"python={own.minor}", "toy-lib=1.1", "iniconfig", {"pip": ["six==1.17.0", "iniconfig>=1"]}
     )
     lines = []
-    lock = solving.Solver(uv_, [own], channels=channels).lock(definition, log=lines.append)
+    lock = solving.Solver(uv_, [own], channels=channels).lock(definition, errand=errands.Errand(lines.append))
     assert [(one.name, one.version) for one in lock.conda] == [
         ("_toy_ssl", "1.1.1w"),
         ("iniconfig", "2.0.0"),
@@ -199,17 +199,17 @@ def test_a_channels_packages_are_locked_and_installed_and_pip_respects_them(
     builder = builds.Builder(
         home, uv_=uv_, installed=[own], overlay=overlay, compiled=compiled, channels=channels
     )
-    built = builder.ensure(lock, log=lines.append, definition=definition)
+    built = builder.ensure(lock, errand=errands.Errand(lines.append), definition=definition)
     code = "import json, sys, six, toy_lib, iniconfig; print(json.dumps([sys.prefix, six.__version__, toy_lib.VERSION, iniconfig.VERSION]))"
     said = subprocess.run(
         [built.python, "-c", code], capture_output=True, text=True, check=True, env={}
     ).stdout
     assert json.loads(said) == [str(built.path / "env"), "1.17.0", "1.1", "2.0.0"]
-    assert builder.ensure(lock, log=print).cached
+    assert builder.ensure(lock, errand=errands.Errand(print)).cached
     assert SECRET not in lock.to_json() + "\n".join(lines)
     if not guarded:
         clear(built, tmp_path / "conda-cache")
-        again = builder.ensure(lock, log=print, definition=definition)
+        again = builder.ensure(lock, errand=errands.Errand(print), definition=definition)
         assert (
             subprocess.run([again.python, "-c", "import toy_lib"], check=True, env={}).returncode,
             again.cached,
@@ -238,14 +238,14 @@ def clear(built, cache):
 def test_what_the_channel_cannot_solve_shows_the_solvers_words(channel, channels, uv_, own):
     with pytest.raises(errors.Invalid) as caught:
         solving.Solver(uv_, [own], channels=channels).lock(
-            wanted(f"{channel}/toy", "python", "toy-lib=9"), log=print
+            wanted(f"{channel}/toy", "python", "toy-lib=9"), errand=errands.Errand(print)
         )
     assert "toy-lib" in caught.value.detail
 
 
 def test_a_channel_that_cannot_be_reached_gives_way_to_the_index_and_the_lock_says_so(channels, uv_, own):
     lock = solving.Solver(uv_, [own], channels=channels).lock(
-        wanted("http://127.0.0.1:9/gone", "six=1.16"), log=print
+        wanted("http://127.0.0.1:9/gone", "six=1.16"), errand=errands.Errand(print)
     )
     assert lock.conda == ()
     assert lock.packages() == {"six": "1.16.0"}
@@ -255,14 +255,18 @@ def test_a_channel_that_cannot_be_reached_gives_way_to_the_index_and_the_lock_sa
 
 def test_a_channel_that_does_not_exist_is_an_error(channel, channels, uv_, own):
     with pytest.raises(errors.Invalid):
-        solving.Solver(uv_, [own], channels=channels).lock(wanted(f"{channel}/nosuch", "six"), log=print)
+        solving.Solver(uv_, [own], channels=channels).lock(
+            wanted(f"{channel}/nosuch", "six"), errand=errands.Errand(print)
+        )
 
 
 def test_a_file_that_is_not_the_locked_one_is_refused(
     channel, channels, uv_, own, home, overlay, compiled, kept
 ):
     solver = solving.Solver(uv_, [own], channels=channels)
-    lock = solver.lock(wanted(f"{channel}/toy", f"python={own.minor}", "toy-lib"), log=print)
+    lock = solver.lock(
+        wanted(f"{channel}/toy", f"python={own.minor}", "toy-lib"), errand=errands.Errand(print)
+    )
     other = builds.dataclasses.replace(lock.conda[-1], sha256="0" * 64)
     wrong = builds.dataclasses.replace(lock, conda=(*lock.conda[:-1], other))
     builder = builds.Builder(
@@ -274,14 +278,14 @@ def test_a_file_that_is_not_the_locked_one_is_refused(
         channels=conda.Channels(channels._cache / "fresh"),
     )
     with pytest.raises(errors.Invalid):
-        builder.ensure(wrong, log=print)
+        builder.ensure(wrong, errand=errands.Errand(print))
     assert wrong.digest not in kept()
 
 
 def test_nothing_but_python_and_pip_asks_no_channel(uv_, own):
     unreachable = conda.Channels(Path("/nonexistent"), timeout_s=0.001)
     lock = solving.Solver(uv_, [own], channels=unreachable).lock(
-        wanted("conda-forge", f"python={own.minor}", "pip", "setuptools<81"), log=print
+        wanted("conda-forge", f"python={own.minor}", "pip", "setuptools<81"), errand=errands.Errand(print)
     )
     assert set(lock.packages()) == {"setuptools"}
     assert sys.version_info[:2] == tuple(map(int, lock.minor.split(".")))

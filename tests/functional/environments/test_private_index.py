@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from zaffre.core import errors
-from zaffre.server.environments import definitions
+from zaffre.server.environments import definitions, errands
 
 SECRET = "hunter2-secret"
 METADATA = "Metadata-Version: 2.1\nName: zaffre-test-private\nVersion: 1.0\n"
@@ -64,9 +64,9 @@ def test_it_locks_and_builds_and_the_password_stays_out_of_sight(index, solver, 
         {"zaffre": {"requirements": [f"--extra-index-url {index}/", "zaffre-test-private", "six"]}}
     )
     lines = []
-    lock = solver.lock(definition, log=lines.append)
+    lock = solver.lock(definition, errand=errands.Errand(lines.append))
     assert set(lock.packages()) == {"zaffre-test-private", "six"}
-    built = builder.ensure(lock, log=lines.append, definition=definition)
+    built = builder.ensure(lock, errand=errands.Errand(lines.append), definition=definition)
     assert list((built.path / "env").rglob("zaffre_test_private.py"))
     everything = lock.to_json() + "\n".join(lines) + builder.log_path(lock.digest).read_text()
     everything += "".join(
@@ -81,7 +81,9 @@ def test_a_failure_does_not_show_it_either(index, solver):
     wanted = [f"--extra-index-url {index}", "zaffre-test-private==9"]
     lines = []
     with pytest.raises(errors.Invalid) as caught:
-        solver.lock(definitions.from_fields({"zaffre": {"requirements": wanted}}), log=lines.append)
+        solver.lock(
+            definitions.from_fields({"zaffre": {"requirements": wanted}}), errand=errands.Errand(lines.append)
+        )
     assert "zaffre-test-private" in caught.value.detail
     assert SECRET not in str(caught.value) + "\n".join(lines)
 
@@ -89,4 +91,6 @@ def test_a_failure_does_not_show_it_either(index, solver):
 def test_without_the_password_nothing_is_found(index, solver):
     wanted = [f"--extra-index-url {index.replace(SECRET, 'wrong')}", "zaffre-test-private"]
     with pytest.raises(errors.Invalid):
-        solver.lock(definitions.from_fields({"zaffre": {"requirements": wanted}}), log=print)
+        solver.lock(
+            definitions.from_fields({"zaffre": {"requirements": wanted}}), errand=errands.Errand(print)
+        )

@@ -13,6 +13,7 @@ from zaffre.server.environments import (
     caches,
     curated,
     definitions,
+    errands,
     overlays,
     pruning,
     solving,
@@ -53,7 +54,7 @@ def later():
 
 def test_a_dry_run_tells_what_the_real_one_frees_and_what_is_gone_comes_back(room, root, database, tmp_path):
     wanted = definition("idna==3.7")
-    lock, built = room.build(SYSTEM, "w", SUBJECT, wanted, log=print)
+    lock, built = room.build(SYSTEM, "w", SUBJECT, wanted, errand=errands.Errand(print))
     pruner = pruning.Pruner(database, root, (tmp_path / "services",), started=later())
     shared = built.path / f"env/lib/python{lock.minor}/site-packages/idna/idnadata.py"
     assert shared.stat().st_nlink == 2
@@ -81,14 +82,14 @@ def test_a_dry_run_tells_what_the_real_one_frees_and_what_is_gone_comes_back(roo
     again = pruner.prune(SYSTEM, grace_s=0, dry_run=True)
     assert (again.environments, again.overlays, again.cached_packages, again.bytes) == ([], [], 0, 0)
 
-    same, rebuilt = room.build(SYSTEM, "w", SUBJECT, wanted, log=print)
+    same, rebuilt = room.build(SYSTEM, "w", SUBJECT, wanted, errand=errands.Errand(print))
     assert (same, rebuilt.cached) == (lock, False)
     assert shared.is_file()
 
 
 def test_a_cache_that_is_being_installed_from_and_what_is_new_stay(room, root, database, tmp_path):
     wanted = definition("six==1.17.0")
-    room.build(SYSTEM, "w", SUBJECT, wanted, log=print)
+    room.build(SYSTEM, "w", SUBJECT, wanted, errand=errands.Errand(print))
     with database.write() as uow:
         store.drop(uow, "w", SUBJECT)
     pruner = pruning.Pruner(database, root, (tmp_path / "services",), started=later())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from zaffre.server.environments import builds, definitions, overlays, sandbox, solving, uv
+from zaffre.server.environments import builds, definitions, errands, overlays, sandbox, solving, uv
 
 pytestmark = pytest.mark.skipif(bool(sandbox.problem()), reason=f"no sandbox here: {sandbox.problem()}")
 
@@ -110,10 +110,10 @@ def test_its_code_runs_as_nobody_sees_nothing_and_leaves_nothing(
     wanted = [f"--extra-index-url {index}", "zaffre-hostile", "six"]
     lines = []
     lock = solving.Solver(guarded, [own]).lock(
-        definitions.from_fields({"zaffre": {"requirements": wanted}}), log=lines.append
+        definitions.from_fields({"zaffre": {"requirements": wanted}}), errand=errands.Errand(lines.append)
     )
     assert lock.packages()["zaffre-hostile"] == "1.0"
-    built = builder.ensure(lock, log=lines.append)
+    built = builder.ensure(lock, errand=errands.Errand(lines.append))
     code = "import zaffre_hostile; print(zaffre_hostile.SEEN)"
     seen = json.loads(
         subprocess.run([built.python, "-c", code], capture_output=True, text=True, check=True, env={}).stdout

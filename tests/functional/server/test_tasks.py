@@ -1,7 +1,6 @@
 """Conversions and profiles over HTTP: what is asked, what is refused, how it is given up."""
 
 import hashlib
-import signal
 
 import pytest
 
@@ -12,10 +11,8 @@ WS = "/workspaces/default"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    """Killed at the end: what was given up here may still be building its environment, which would be waited for."""
     server = servers.ServerProcess(tmp_path_factory.mktemp("tasks") / "home").start()
     yield server
-    server.stop(signal.SIGKILL)
     server.end()
 
 

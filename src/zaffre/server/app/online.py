@@ -49,6 +49,7 @@ class Online:
     face: context.Online
     converting: conversions.Means
     profiling: profiles.Means
+    environments: workshop.Workshop
     router: envoy.Envoy
     issuers: loop.Loop
     loop: loop.Loop
@@ -67,6 +68,7 @@ class Online:
         """Begin nothing more; replicas and router go on."""
         self.face.preparations.close()
         self.profiling.preparations.close()
+        self.environments.close()
         self.router.close()
 
 
@@ -129,7 +131,7 @@ def build(
     folders = (home.path / "services", home.path / "jobs")
     pruner = pruning.Pruner(database, home.path / "environments", folders, needed=building.needed)
     face = context.Online(room, runner, preparations, pruner, watch)
-    return Online(face, converting, profiling, router, issuers, endless, machine, keepers)
+    return Online(face, converting, profiling, shop, router, issuers, endless, machine, keepers)
 
 
 def _open_shop(configured: settings.Settings, database: db.Database, *, isolated: bool) -> workshop.Workshop:

@@ -12,7 +12,7 @@ from zaffre.server.compute import ports
 from zaffre.server.compute import service as compute
 from zaffre.server.conversion import service as conversions
 from zaffre.server.conversion import work as conversion_work
-from zaffre.server.environments import builds, definitions, resolving, workshop
+from zaffre.server.environments import builds, definitions, errands, resolving, workshop
 from zaffre.server.environments import service as locks
 from zaffre.server.profiling import service as profiles
 from zaffre.server.profiling import work as profile_work
@@ -32,10 +32,10 @@ def conversion_means(
     """What conversions work with."""
 
     def build(
-        workspace: str, definition: definitions.Definition, log: Callable[[str], None]
+        workspace: str, definition: definitions.Definition, errand: errands.Errand
     ) -> builds.BuiltEnvironment:
         subject = locks.subject_of_definition(definition)
-        return shop.build(_CALLER, workspace, subject, definition, log=log)[1]
+        return shop.build(_CALLER, workspace, subject, definition, errand=errand)[1]
 
     return conversion_work.Means(
         database=database,

@@ -20,11 +20,11 @@ from zaffre.server.artifacts import placing
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import jobs, outputs, ports
 from zaffre.server.conversion import asking, telling
-from zaffre.server.environments import builds, definitions, resolving
+from zaffre.server.environments import builds, definitions, errands, resolving
 from zaffre.server.registry.models import service as models
 
-Environments = Callable[[str, definitions.Definition, Callable[[str], None]], builds.BuiltEnvironment]
-"""Builds an environment: (workspace, definition, where log lines go)."""
+Environments = Callable[[str, definitions.Definition, errands.Errand], builds.BuiltEnvironment]
+"""Builds an environment: (workspace, definition, for whom)."""
 Check = Callable[[], None]
 """Raises when the work shall not go on."""
 Progress = Callable[[float, str], None]
@@ -89,7 +89,7 @@ def _run(
     built = means.environments(
         workspace,
         asking.with_converters(asked),
-        lambda line: progress(0.1, f"Preparing the environment: {line.strip()}"),
+        errands.Errand(lambda line: progress(0.1, f"Preparing the environment: {line.strip()}"), check),
     )
     check()
     folder = _place(means, job_id, workspace, request)

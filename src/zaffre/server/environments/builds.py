@@ -7,7 +7,7 @@ No code of a package runs here; what must be built from source is `uv`'s concern
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zaffre.core import clock, errors
@@ -16,14 +16,13 @@ from zaffre.server.environments import (
     bytecode,
     conda,
     definitions,
+    errands,
     locks,
     overlays,
     pythons,
     slots,
     uv,
 )
-
-Log = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Builder:
         self,
         lock: locks.Lock,
         *,
-        log: Log,
+        errand: errands.Errand,
         definition: definitions.Definition | None = None,
         debugger: bool = False,
     ) -> BuiltEnvironment:
@@ -86,46 +85,61 @@ class Builder:
         if not cached:
             if clashes := self._overlay.conflicts(lock):
                 raise errors.Invalid(" ".join(clashes), hint="Change the version, or leave the package out.")
-            with self._record(lock.digest, log) as both:
-                cached = not self._build(slot, lock, definition, both)
+            with self._record(lock.digest, errand) as recorded:
+                cached = not self._build(slot, lock, definition, recorded)
         slot.touch()
         beside = self._overlay.with_debugger() if debugger else self._overlay
-        overlay = beside.ensure(self._interpreter(lock), log=log)
+        overlay = beside.ensure(self._interpreter(lock), errand=errand)
         return BuiltEnvironment(lock.digest, slot.path, _python(slot.path), overlay, cached)
-
-    def prepare(self, *, log: Log) -> Path:
-        """The overlay for the interpreter that most environments will have; for the start of a server."""
-        interpreter, _ = pythons.choose(None, self._installed, prefer_shared=self._prefer_shared)
-        return self._overlay.ensure(interpreter, log=log)
 
     def log_path(self, digest: str) -> Path:
         """Where the log of the last build of a lock is kept; the file may not exist."""
         return self._logs / f"{digest}.log"
 
     def _build(
-        self, slot: slots.Slot, lock: locks.Lock, definition: definitions.Definition | None, log: Log
+        self,
+        slot: slots.Slot,
+        lock: locks.Lock,
+        definition: definitions.Definition | None,
+        errand: errands.Errand,
     ) -> bool:
         if slot.is_complete():
-            log("The interpreter of the built environment is gone; building again.")
+            errand.say("The interpreter of the built environment is gone; building again.")
             slot.remove()
 
         def build(folder: Path, hold: int) -> None:
             fill = self._fill_prefix if lock.conda else self._fill_venv
-            fill(folder, lock, definition or definitions.Definition(), hold=hold, log=log)
+            fill(folder, lock, definition or definitions.Definition(), hold=hold, errand=errand)
 
-        return slot.fill(build, wait=lambda: log("Another process builds this environment; waiting for it."))
+        return slot.fill(
+            build,
+            wait=lambda: errand.say("Another process builds this environment; waiting for it."),
+            check=errand.check,
+        )
 
     def _fill_venv(
-        self, folder: Path, lock: locks.Lock, definition: definitions.Definition, *, hold: int, log: Log
+        self,
+        folder: Path,
+        lock: locks.Lock,
+        definition: definitions.Definition,
+        *,
+        hold: int,
+        errand: errands.Errand,
     ) -> None:
         interpreter = self._interpreter(lock)
-        self._uv.venv(folder / "env", python=interpreter.path, log=log, hold=hold)
-        self._install(str(_python(folder)), lock, definition, target=None, hold=hold, log=log)
+        self._uv.venv(folder / "env", python=interpreter.path, errand=errand, hold=hold)
+        self._install(str(_python(folder)), lock, definition, target=None, hold=hold, errand=errand)
         packages = _site_packages(folder, lock)
-        self._compiled.compile_folder(interpreter.path, lock.minor, packages, hold=hold, log=log)
+        self._compiled.compile_folder(interpreter.path, lock.minor, packages, hold=hold, errand=errand)
 
     def _fill_prefix(
-        self, folder: Path, lock: locks.Lock, definition: definitions.Definition, *, hold: int, log: Log
+        self,
+        folder: Path,
+        lock: locks.Lock,
+        definition: definitions.Definition,
+        *,
+        hold: int,
+        errand: errands.Errand,
     ) -> None:
         """The prefix's own Python is never run here: it is whatever the channel says it is."""
         if self._channels is None:
@@ -133,13 +147,13 @@ class Builder:
                 "The lock holds packages of conda channels, and this server uses none.",
                 hint="Set conda_offline to false, or lock the environment again as a new version.",
             )
-        self._channels.install(lock.conda, folder / "env", credentials=definition.channels, log=log)
+        self._channels.install(lock.conda, folder / "env", credentials=definition.channels, errand=errand)
         slots.open_to_readers(folder)
         packages, interpreter = _site_packages(folder, lock), self._interpreter(lock)
-        self._install(interpreter.path, lock, definition, target=packages, hold=hold, log=log)
+        self._install(interpreter.path, lock, definition, target=packages, hold=hold, errand=errand)
         same = next((one for one in self._installed if one.minor == lock.minor), None)
         if same:
-            self._compiled.compile_folder(same.path, lock.minor, packages, hold=hold, log=log)
+            self._compiled.compile_folder(same.path, lock.minor, packages, hold=hold, errand=errand)
 
     def _install(
         self,
@@ -149,13 +163,19 @@ class Builder:
         *,
         target: Path | None,
         hold: int,
-        log: Log,
+        errand: errands.Errand,
     ) -> None:
         if not lock.requirements.strip():
             return
         options = [_spelled(option, definition.pip_options) for option in lock.options]
         self._uv.install(
-            lock.requirements, options, python=python, version=lock.python, target=target, log=log, hold=hold
+            lock.requirements,
+            options,
+            python=python,
+            version=lock.python,
+            target=target,
+            errand=errand,
+            hold=hold,
         )
 
     def _interpreter(self, lock: locks.Lock) -> pythons.Interpreter:
@@ -165,17 +185,17 @@ class Builder:
         return pythons.for_lock(lock.python, self._installed, prefer_shared=self._prefer_shared)
 
     @contextlib.contextmanager
-    def _record(self, digest: str, log: Log) -> Iterator[Log]:
-        """A log that goes to the caller and into the build's own file."""
+    def _record(self, digest: str, errand: errands.Errand) -> Iterator[errands.Errand]:
+        """The errand whose log goes into the build's own file, too."""
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o755)
         with self.log_path(digest).open("a", encoding="utf-8") as file:
 
             def both(line: str) -> None:
                 file.write(f"{clock.isoformat(clock.now())} {line}\n")
                 file.flush()
-                log(line)
+                errand.say(line)
 
-            yield both
+            yield dataclasses.replace(errand, say=both)
 
 
 def _python(folder: Path) -> Path:

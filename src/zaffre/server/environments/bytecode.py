@@ -9,12 +9,11 @@ import errno
 import hashlib
 import os
 import shutil
-import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from zaffre.server.environments import caches
+from zaffre.server.environments import caches, errands
 
 _TIMEOUT_S = 1800.0
 _WORKERS = 2
@@ -28,17 +27,17 @@ class Store:
         self._root = root
 
     def compile_folder(
-        self, python: str, minor: str, folder: Path, *, hold: int, log: Callable[[str], None]
+        self, python: str, minor: str, folder: Path, *, hold: int, errand: errands.Errand
     ) -> None:
         """Write the byte code of every module below a folder of packages; what does not compile is left as it is.
 
         `python` is an interpreter of version `minor`; `hold` a descriptor that stays open until it has ended.
         """
         with caches.Guard(self._root).used():
-            self._compile_folder(python, minor, folder, hold=hold, log=log)
+            self._compile_folder(python, minor, folder, hold=hold, errand=errand)
 
     def _compile_folder(
-        self, python: str, minor: str, folder: Path, *, hold: int, log: Callable[[str], None]
+        self, python: str, minor: str, folder: Path, *, hold: int, errand: errands.Errand
     ) -> None:
         tag = f"cpython-{minor.replace('.', '')}"
         missing: dict[str, list[Path]] = {}
@@ -48,10 +47,15 @@ class Store:
             if sources and not self._link(key, folder):
                 missing[key] = sources
         if missing:
-            _compile(python, [source for sources in missing.values() for source in sources], hold=hold)
+            _compile(
+                python,
+                [source for sources in missing.values() for source in sources],
+                hold=hold,
+                errand=errand,
+            )
             for key, sources in missing.items():
                 self._keep(key, folder, [_compiled(source, tag) for source in sources])
-        log(f"Byte code written; {len(missing)} packages were compiled for the first time.")
+        errand.say(f"Byte code written; {len(missing)} packages were compiled for the first time.")
 
     def _link(self, key: str, folder: Path) -> bool:
         kept = self._root / key
@@ -105,15 +109,14 @@ def _compiled(source: Path, tag: str) -> Path:
     return source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc"
 
 
-def _compile(python: str, sources: list[Path], *, hold: int) -> None:
+def _compile(python: str, sources: list[Path], *, hold: int, errand: errands.Errand) -> None:
     """Hash-based and unchecked: the files never change, and a kept file fits sources of any time stamp."""
     command = [
         python, "-I", "-S", "-m", "compileall", "-qq", "-j", str(_WORKERS), "--invalidation-mode", "unchecked-hash", "-i", "-",
     ]  # fmt: skip
-    subprocess.run(
-        command, input="".join(f"{source}\n" for source in sources), text=True, errors="surrogateescape",
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"LANG": "C.UTF-8"}, cwd="/",
-        timeout=_TIMEOUT_S, pass_fds=(hold,), umask=0o022, check=False,
+    errand.run(
+        command, given="".join(f"{source}\n" for source in sources), environ={"LANG": "C.UTF-8"}, cwd="/",
+        timeout_s=_TIMEOUT_S, held=(hold,), heard=lambda _: None,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ Called by `solving` and `builds`. Post-link scripts of packages are never run.
 
 import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,15 +13,15 @@ import rattler
 from rattler import exceptions
 
 from zaffre.core import errors
-from zaffre.server.environments import addresses, caches, locks
+from zaffre.server.environments import addresses, caches, errands, locks
 
-Log = Callable[[str], None]
 Answer = TypeVar("Answer")
 
 # What conda itself means by these words; any other word is a channel below the alias.
 _DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
 _UNREACHABLE_SIGNS = ("(connect)", "dns error", "timed out", "connection refused", "timeout", "503", "502")
 _SHOWN_CHARACTERS = 4000
+_LOOK_S = 0.1
 
 
 class Channels:
@@ -35,15 +35,15 @@ class Channels:
         self._timeout_s = timeout_s
 
     def solve(
-        self, specs: Sequence[str], channels: Sequence[str], *, log: Log
+        self, specs: Sequence[str], channels: Sequence[str], *, errand: errands.Errand
     ) -> tuple[locks.CondaPackage, ...]:
         """Every package of a prefix that satisfies the specs. Raises Invalid (no solution), Unavailable (no channel)."""
         named = [address for name in channels for address in (_DEFAULTS if name == "defaults" else (name,))]
-        log(
+        errand.say(
             f"Solving {len(specs)} conda specs from {', '.join(addresses.redact(name) for name in channels)}."
         )
-        records = self._run(self._solve(specs, named))
-        log(f"Solved: {len(records)} conda packages.")
+        records = self._run(self._solve(specs, named), errand)
+        errand.say(f"Solved: {len(records)} conda packages.")
         return tuple(sorted((_package(record) for record in records), key=lambda one: one.name))
 
     def install(
@@ -52,12 +52,12 @@ class Channels:
         prefix: Path,
         *,
         credentials: Sequence[str] = (),
-        log: Log,
+        errand: errands.Errand,
     ) -> None:
         """Put locked packages into an empty prefix, each file checked by its hash. Raises Invalid, Unavailable."""
         records = [_record(package, credentials) for package in packages]
         for package in packages:
-            log(f" + {package.name}={package.version}={package.build}")
+            errand.say(f" + {package.name}={package.version}={package.build}")
         self._run(
             rattler.install(
                 records,
@@ -65,7 +65,8 @@ class Channels:
                 cache_dir=self._cache / "packages",
                 show_progress=False,
                 execute_link_scripts=False,
-            )
+            ),
+            errand,
         )
 
     async def _solve(self, specs: Sequence[str], channels: Sequence[str]) -> list[Any]:
@@ -78,9 +79,14 @@ class Channels:
         )
         return records
 
-    def _run(self, work: Awaitable[Answer]) -> Answer:
+    def _run(self, work: Awaitable[Answer], errand: errands.Errand) -> Answer:
         async def limited() -> Answer:
-            return await asyncio.wait_for(work, self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                task = asyncio.ensure_future(work)
+                while not task.done():
+                    errand.check()
+                    await asyncio.wait([task], timeout=_LOOK_S)
+                return await task
 
         try:
             with caches.Guard(self._cache).used():
@@ -89,6 +95,8 @@ class Channels:
             raise errors.Unavailable(
                 "A conda channel did not answer in time.", hint="Try again later."
             ) from None
+        except InterruptedError:
+            raise  # an OSError, too; nobody wants this any more
         except exceptions.SolverError as error:
             raise errors.Invalid(f"The conda packages cannot be solved.\n{_words(error)}") from None
         except (

@@ -7,15 +7,13 @@ environment holds wins; `conflicts` finds beforehand what would then break the r
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from packaging import requirements as pep508
 from packaging import specifiers
 
-from zaffre.server.environments import bytecode, locks, pythons, requirements, slots, uv
-
-Log = Callable[[str], None]
+from zaffre.server.environments import bytecode, errands, locks, pythons, requirements, slots, uv
 
 # Packages of the overlay that the runtime takes in other versions too; of every other one it takes its pin alone.
 _ACCEPTED = {"msgspec": ">=0.18.6"}
@@ -64,26 +62,35 @@ class Overlays:
         """What in a lock would break the runtime, in sentences."""
         return conflicts(lock.packages(), self._pins(), python=lock.python)
 
-    def ensure(self, interpreter: pythons.Interpreter, *, log: Log) -> Path:
+    def ensure(self, interpreter: pythons.Interpreter, *, errand: errands.Errand) -> Path:
         """The overlay for an interpreter's minor version, built if it is not there yet. Raises as `Uv` does."""
         slot = slots.Slot(self.root, self._digest(interpreter))
         folder = slot.path / "site"
         if not slot.is_complete():
             slot.fill(
-                lambda path, hold: self._fill(path, interpreter, hold=hold, log=log),
-                wait=lambda: log("Another process prepares the scoring runtime; waiting for it."),
+                lambda path, hold: self._fill(path, interpreter, hold=hold, errand=errand),
+                wait=lambda: errand.say("Another process prepares the scoring runtime; waiting for it."),
+                check=errand.check,
             )
         slot.touch()
         return folder
 
-    def _fill(self, path: Path, interpreter: pythons.Interpreter, *, hold: int, log: Log) -> None:
-        log(f"Preparing the scoring runtime for Python {interpreter.minor}.")
+    def _fill(
+        self, path: Path, interpreter: pythons.Interpreter, *, hold: int, errand: errands.Errand
+    ) -> None:
+        errand.say(f"Preparing the scoring runtime for Python {interpreter.minor}.")
         folder = path / "site"
         text = self.uv.compile(
-            self._pins(), (), python=interpreter.path, version=interpreter.version, log=log
+            self._pins(), (), python=interpreter.path, version=interpreter.version, errand=errand
         )
         self.uv.install(
-            text, (), python=interpreter.path, version=interpreter.version, target=folder, log=log, hold=hold
+            text,
+            (),
+            python=interpreter.path,
+            version=interpreter.version,
+            target=folder,
+            errand=errand,
+            hold=hold,
         )
         shutil.copytree(
             self.source,
@@ -92,7 +99,7 @@ class Overlays:
         )
         shutil.copyfile(self.source / _BOOT, folder / _BOOT)
         slots.open_to_readers(path)
-        self.compiled.compile_folder(interpreter.path, interpreter.minor, folder, hold=hold, log=log)
+        self.compiled.compile_folder(interpreter.path, interpreter.minor, folder, hold=hold, errand=errand)
 
     def _pins(self) -> list[str]:
         lines = (self.source / _PINS).read_text(encoding="utf-8").splitlines()

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from zaffre.core import clock
 
 _MARKER = "complete.json"
 _USED = "last-used"
+_LOOK_S = 0.1
 
 
 class Slot:
@@ -46,12 +48,19 @@ class Slot:
         """Note that the folder is asked for now."""
         (self.path / _USED).touch()
 
-    def fill(self, build: Callable[[Path, int], None], *, wait: Callable[[], None]) -> bool:
+    def fill(
+        self,
+        build: Callable[[Path, int], None],
+        *,
+        wait: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
+    ) -> bool:
         """Call `build(folder, descriptor)` unless somebody else has completed the folder meanwhile; whether it was called.
 
-        `wait` is called once when another process builds the same folder. An error of `build` leaves no folder.
+        `wait` is called once when another process builds the same folder, then `check` until it has: it raises when nobody
+        wants the folder any more. An error of `build` leaves no folder.
         """
-        with self._hold(wait) as descriptor:
+        with self._hold(wait, check) as descriptor:
             if self.is_complete():
                 return False
             self._clear()
@@ -96,19 +105,27 @@ class Slot:
             shutil.rmtree(self.path)
 
     @contextlib.contextmanager
-    def _hold(self, wait: Callable[[], None]) -> Iterator[int]:
+    def _hold(self, wait: Callable[[], None], check: Callable[[], None] = lambda: None) -> Iterator[int]:
         folder = self._root / ".locks"
         folder.mkdir(parents=True, exist_ok=True, mode=0o755)
         descriptor = os.open(folder / f"{self.digest}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _taken(descriptor):
                 wait()
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                while not _taken(descriptor):
+                    check()
+                    time.sleep(_LOOK_S)
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _stay() -> None:

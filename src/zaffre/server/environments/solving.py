@@ -5,7 +5,7 @@ Called by `service`. Takes seconds and speaks to package indexes, so never insid
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from packaging import version
 
@@ -14,14 +14,13 @@ from zaffre.server.environments import (
     addresses,
     conda,
     definitions,
+    errands,
     locks,
     matchspecs,
     pythons,
     substitutes,
     uv,
 )
-
-Log = Callable[[str], None]
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?$")
 _VERSION = re.compile(version.VERSION_PATTERN + "$", re.VERBOSE | re.IGNORECASE)
@@ -46,36 +45,38 @@ class Solver:
         self._stand_in = stand_in
         self._prefer_shared = prefer_shared
 
-    def lock(self, definition: definitions.Definition, *, log: Log) -> locks.Lock:
+    def lock(self, definition: definitions.Definition, *, errand: errands.Errand) -> locks.Lock:
         """Solve. Raises Invalid with the resolver's own last lines, Unsupported (Python, package), Unavailable."""
         unreachable: tuple[str, ...] = ()
         if self._channels and definition.conda and not _all_on_index(definition):
             try:
-                return self._from_channels(self._channels, definition, log)
+                return self._from_channels(self._channels, definition, errand)
             except errors.Unavailable as error:
-                log(error.detail)
+                errand.say(error.detail)
                 unreachable = ("No conda channel could be reached.",)
-        return self._from_index(definition, unreachable, log)
+        return self._from_index(definition, unreachable, errand)
 
-    def _from_index(self, definition: definitions.Definition, notes: tuple[str, ...], log: Log) -> locks.Lock:
+    def _from_index(
+        self, definition: definitions.Definition, notes: tuple[str, ...], errand: errands.Errand
+    ) -> locks.Lock:
         interpreter, stand_in = pythons.choose(
             definition.python, self._installed, stand_in=self._stand_in, prefer_shared=self._prefer_shared
         )
         taken = substitutes.from_index(definition.conda)
         lines = list(dict.fromkeys((*definition.pip, *taken.requirements)))
-        log(f"Solving {len(lines)} requirements for Python {interpreter.version}.")
+        errand.say(f"Solving {len(lines)} requirements for Python {interpreter.version}.")
         text = self._uv.compile(
-            lines, definition.pip_options, python=interpreter.path, version=interpreter.version, log=log
+            lines, definition.pip_options, python=interpreter.path, version=interpreter.version, errand=errand
         )
         all_notes = (*definition.notes, *notes, *taken.notes)
         lock = _lock(definition, interpreter.version, interpreter.platform, text, notes=all_notes)
         return dataclasses.replace(lock, stand_in=stand_in)
 
     def _from_channels(
-        self, channels: conda.Channels, definition: definitions.Definition, log: Log
+        self, channels: conda.Channels, definition: definitions.Definition, errand: errands.Errand
     ) -> locks.Lock:
         specs = [_python_spec(definition.python), *definition.conda]
-        packages = channels.solve(specs, definition.channels or _DEFAULT_CHANNELS, log=log)
+        packages = channels.solve(specs, definition.channels or _DEFAULT_CHANNELS, errand=errand)
         python = next((package.version for package in packages if package.name == "python"), "")
         if not python or version.Version(python) < pythons.OLDEST:
             raise errors.Unsupported(
@@ -86,7 +87,7 @@ class Solver:
         held = _python_projects(packages)
         text = self._uv.compile(
             definition.pip, definition.pip_options,
-            python=helper.path, version=python, present=held, log=log,
+            python=helper.path, version=python, present=held, errand=errand,
         )  # fmt: skip
         chosen = () if definition.channels else ("No channel was named, so conda-forge was used.",)
         lock = _lock(definition, python, helper.platform, text, notes=(*definition.notes, *chosen))

@@ -9,18 +9,15 @@ import collections
 import re
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from uv import find_uv_bin
 
 from zaffre.core import errors
-from zaffre.server.environments import addresses, caches, index_settings, sources
+from zaffre.server.environments import addresses, caches, errands, index_settings, sources
 from zaffre.server.environments import requirements as checked
 from zaffre.server.environments import sandbox as sandboxes
-
-Log = Callable[[str], None]
 
 _PRUNE_S = 600.0
 _KEPT_LINES = 400
@@ -71,7 +68,7 @@ class Uv:
         python: str,
         version: str,
         present: Mapping[str, str] | None = None,
-        log: Log,
+        errand: errands.Errand,
     ) -> str:
         """Solve requirement lines for a Python version; the answer is every package, pinned and hashed.
 
@@ -96,7 +93,7 @@ class Uv:
                     *constraints, *(f"--no-emit-package={name}" for name in present or {}), *_arguments(options),
                 ]  # fmt: skip
                 text = _file_text(lines, options)
-                self._run(command, text, log=log, what=_SOLVE, inside=inside, readable=[python])
+                self._run(command, text, errand=errand, what=_SOLVE, inside=inside, readable=[python])
                 return _read_solved(out)
 
         try:
@@ -104,14 +101,14 @@ class Uv:
         except errors.Invalid as error:
             if not (self._sandbox and error.fields.get("without_wheel")):
                 raise
-        log("A package has no wheel; solving again in a sandbox, where it can be built.")
+        errand.say("A package has no wheel; solving again in a sandbox, where it can be built.")
         with self._sandbox.folder() as inside:
             return solve(inside)
 
-    def venv(self, folder: Path, *, python: str, log: Log, hold: int | None = None) -> None:
+    def venv(self, folder: Path, *, python: str, errand: errands.Errand, hold: int | None = None) -> None:
         """Make an empty virtual environment."""
         command = ["venv", "--quiet", "--no-project", "--python", python, str(folder)]
-        self._run(command, "", log=log, what=_BUILD, hold=hold)
+        self._run(command, "", errand=errand, what=_BUILD, hold=hold)
 
     def install(
         self,
@@ -121,7 +118,7 @@ class Uv:
         python: str,
         version: str,
         target: Path | None = None,
-        log: Log,
+        errand: errands.Errand,
         hold: int | None = None,
     ) -> None:
         """Install a locked text, every file checked by its hash: into the environment of `python`, or into the folder
@@ -145,7 +142,7 @@ class Uv:
                 *_arguments(options),
                 *more,
             ]
-            self._run(command, _file_text([text], options), log=log, what=_BUILD, hold=hold)
+            self._run(command, _file_text([text], options), errand=errand, what=_BUILD, hold=hold)
 
         if not self._sandbox:
             put(requirements)
@@ -160,8 +157,10 @@ class Uv:
                     name = str(error.fields.get("without_wheel") or "")
                     if not name or not built.can_build(name):
                         raise
-                log(f"{name} has no wheel; building it in a sandbox.")
-                self._build_wheel(built, name, options, python=python, version=version, log=log, hold=hold)
+                errand.say(f"{name} has no wheel; building it in a sandbox.")
+                self._build_wheel(
+                    built, name, options, python=python, version=version, errand=errand, hold=hold
+                )
 
     def _build_wheel(
         self,
@@ -171,7 +170,7 @@ class Uv:
         *,
         python: str,
         version: str,
-        log: Log,
+        errand: errands.Errand,
         hold: int | None,
     ) -> None:
         assert self._sandbox
@@ -182,7 +181,13 @@ class Uv:
             ]  # fmt: skip
             text = _file_text([built.line(name)], options)
             self._run(
-                command, text, log=log, what=_BUILD, hold=hold, inside=inside, readable=[sources.base(python)]
+                command,
+                text,
+                errand=errand,
+                what=_BUILD,
+                hold=hold,
+                inside=inside,
+                readable=[sources.base(python)],
             )
             built.take(name, inside / "cache")
 
@@ -202,7 +207,7 @@ class Uv:
         arguments: list[str],
         text: str,
         *,
-        log: Log,
+        errand: errands.Errand,
         what: str,
         hold: int | None = None,
         inside: Path | None = None,
@@ -217,33 +222,21 @@ class Uv:
         elif arguments[0] == "pip":
             command += self._no_build
         last: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+
+        def heard(line: str) -> None:
+            clean = addresses.redact(line)
+            last.append(clean)
+            if not clean.startswith("Using "):  # a folder of this machine
+                errand.say(clean)
+
         with (
             caches.Guard(self._cache).used() as guard,
             tempfile.TemporaryDirectory(prefix="zaffre-uv-") as folder,
-            tempfile.TemporaryFile("w+") as given,
         ):
-            given.write(text)
-            given.seek(0)
-            process = subprocess.Popen(
-                command,
-                stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                env=environ, cwd=folder, pass_fds=_held(hold, None if inside else guard), umask=0o022,
+            code = errand.run(
+                command, given=text, environ=environ, cwd=folder, timeout_s=self._timeout_s,
+                held=_held(hold, None if inside else guard), heard=heard,
             )  # fmt: skip
-            watchdog = threading.Timer(self._timeout_s, process.kill)
-            watchdog.start()
-            try:
-                assert process.stdout
-                for line in process.stdout:
-                    clean = addresses.redact(line.rstrip())
-                    last.append(clean)
-                    if not clean.startswith("Using "):  # a folder of this machine
-                        log(clean)
-                code = process.wait()
-            finally:
-                watchdog.cancel()
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
         if code:
             raise _failure(what, last, code)
 

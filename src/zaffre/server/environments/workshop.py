@@ -1,11 +1,11 @@
 """The room put together: definitions become kept locks, and locks become built environments.
 
 Built once by the composition root (`open_workshop`); called by the endpoints reconciler and by the face that shows a
-build's log. Every call takes seconds or minutes and must not be made inside a transaction.
+build's log. Calls take seconds or minutes and must not be made inside a transaction.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from zaffre.core import errors, settings
@@ -17,16 +17,16 @@ from zaffre.server.environments import (
     conda,
     curated,
     definitions,
+    errands,
     locks,
     overlays,
     pythons,
     sandbox,
     service,
+    sharing,
     solving,
     uv,
 )
-
-Log = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Workshop:
     solver: solving.Solver
     builder: builds.Builder
     table: curated.Table
+    shared: sharing.Shared = dataclasses.field(default_factory=sharing.Shared)
 
     def lock(
         self,
@@ -45,14 +46,19 @@ class Workshop:
         subject: str,
         definition: definitions.Definition,
         *,
-        log: Log,
+        errand: errands.Errand,
     ) -> locks.Lock:
-        """The lock of a subject: the kept one, or a new one that is kept. Raises as `solving.Solver.lock`."""
+        """The lock of a subject: the kept one, or a new one that is kept. Raises as `solving.Solver.lock`, and what the
+        errand's own check raises; what is solved goes on as long as somebody else waits for it."""
         with self.database.read() as uow:
             kept = service.find(uow, caller, workspace, subject)
         if kept:
             return kept
-        made = self.solver.lock(definition, log=log)
+        made = self.shared.do(
+            ("lock", workspace, subject, definition),
+            lambda shared: self.solver.lock(definition, errand=shared),
+            errand,
+        )
         with self.database.write() as uow:
             return service.keep(uow, caller, workspace, subject, made)
 
@@ -63,12 +69,21 @@ class Workshop:
         subject: str,
         definition: definitions.Definition,
         *,
-        log: Log,
+        errand: errands.Errand,
         debugger: bool = False,
     ) -> tuple[locks.Lock, builds.BuiltEnvironment]:
         """The lock of a subject and the environment built from it. Raises as `lock` and `builds.Builder.ensure`."""
-        lock = self.lock(caller, workspace, subject, definition, log=log)
-        return lock, self.builder.ensure(lock, log=log, definition=definition, debugger=debugger)
+        lock = self.lock(caller, workspace, subject, definition, errand=errand)
+        built = self.shared.do(
+            ("build", lock.digest, definition, debugger),
+            lambda shared: self.builder.ensure(lock, errand=shared, definition=definition, debugger=debugger),
+            errand,
+        )
+        return lock, built
+
+    def close(self) -> None:
+        """End what is solved and built: whoever still wants it asks the next server."""
+        self.shared.close()
 
 
 def open_workshop(

@@ -1,13 +1,12 @@
 """From what a revision was resolved to, to an environment that is built: the one place that asks the environments room."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 from zaffre.server import access, db
 from zaffre.server.artifacts import ports as artifact_ports
 from zaffre.server.endpoints.online import store
-from zaffre.server.environments import builds, definitions, resolving, workshop
+from zaffre.server.environments import builds, definitions, errands, resolving, workshop
 from zaffre.server.environments import locks as lock_texts
 from zaffre.server.environments import service as locks
 from zaffre.server.registry.environments import service as environments
@@ -38,7 +37,7 @@ class Building:
     blobs: artifact_ports.BlobStore
 
     def __call__(
-        self, workspace: str, resolved: dict[str, Any], log: Callable[[str], None]
+        self, workspace: str, resolved: dict[str, Any], errand: errands.Errand
     ) -> tuple[builds.BuiltEnvironment, str | None]:
         """Lock once, build once; raises as the environments room does."""
         subject, definition = self._definition(workspace, resolved)
@@ -47,7 +46,9 @@ class Building:
         if registered:
             self._bring_lock(workspace, registered, subject)
         debugger = bool(resolved.get("debugger"))
-        lock, built = self.workshop.build(_CALLER, workspace, subject, definition, log=log, debugger=debugger)
+        lock, built = self.workshop.build(
+            _CALLER, workspace, subject, definition, errand=errand, debugger=debugger
+        )
         if registered:
             self._keep_lock(workspace, registered, lock)
         return built, lock.stand_in

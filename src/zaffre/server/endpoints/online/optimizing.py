@@ -5,8 +5,6 @@ threads; the conversion itself is the conversion room's.
 """
 
 import json
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +14,24 @@ from zaffre.core import errors
 from zaffre.server import access
 from zaffre.server.conversion import service as conversions
 from zaffre.server.conversion import work
+from zaffre.server.environments import errands
 
 _CALLER = access.system("endpoints")
 _DECISION = "optimized.json"
 _SERVING = "no-code-onnx"
 
-Log = Callable[[str], None]
 Decided = tuple[dict[str, Any], str | None]
 """What is served in place of what the revision was resolved to, and what everybody should know of it."""
 
 
 class Optimizer:
-    """One for each server. `close` lets go of conversions under way; their jobs go on."""
+    """One for each server. What is given up ends; when the server stops, a conversion's job goes on for the next one."""
 
     def __init__(self, means: work.Means) -> None:
         self._means = means
-        self._closing = threading.Event()
-
-    def close(self) -> None:
-        """Wait for no conversion any more."""
-        self._closing.set()
 
     def __call__(
-        self, set_id: str, workspace: str, resolved: dict[str, Any], *, folder: Path, log: Log
+        self, set_id: str, workspace: str, resolved: dict[str, Any], *, folder: Path, errand: errands.Errand
     ) -> Decided:
         """Raises why there is no faster form, unless the deployment said that the original shall then be served."""
         if not resolved.get("optimize"):
@@ -48,13 +41,13 @@ class Optimizer:
             found = json.loads(kept.read_text(encoding="utf-8"))
             return found["resolved"], found["note"]
         try:
-            return self._optimized(set_id, workspace, resolved, log)
+            return self._optimized(set_id, workspace, resolved, errand)
         except InterruptedError:
             raise
         except errors.ZaffreError as error:
             if resolved["optimize"]["required"]:
                 raise
-            log(f"The original model is served: {error.detail}")
+            errand.say(f"The original model is served: {error.detail}")
             return resolved, f"The original model is served, not an ONNX form: {error.detail}"
 
     @staticmethod
@@ -66,19 +59,21 @@ class Optimizer:
                 json.dumps({"resolved": resolved, "note": note}), encoding="utf-8"
             )
 
-    def _optimized(self, set_id: str, workspace: str, resolved: dict[str, Any], log: Log) -> Decided:
+    def _optimized(
+        self, set_id: str, workspace: str, resolved: dict[str, Any], errand: errands.Errand
+    ) -> Decided:
         source = resolved["models"][0]
         with self._means.database.read() as uow:
             made = conversions.find_made(uow, _CALLER, workspace, source["name"], source["version"])
         if made is None:
-            log(f"Converting models/{source['name']}:{source['version']} to ONNX.")
-            made = self._convert(set_id, workspace, resolved, log)
+            errand.say(f"Converting models/{source['name']}:{source['version']} to ONNX.")
+            made = self._convert(set_id, workspace, resolved, errand)
         model = {**source, "type": made.type, "address": made.path}
         served = {**resolved, "models": [model], "environment": {"id": _SERVING, "curated": _SERVING}}
         return served, _note(made, source)
 
     def _convert(
-        self, set_id: str, workspace: str, resolved: dict[str, Any], log: Log
+        self, set_id: str, workspace: str, resolved: dict[str, Any], errand: errands.Errand
     ) -> model_contract.Model:
         optimize = resolved["optimize"]
         request = {
@@ -97,26 +92,22 @@ class Optimizer:
             f"optimize-{set_id}",
             workspace,
             request,
-            check=self._check,
-            progress=_Lines(log),
+            check=errand.check,
+            progress=_Lines(errand),
         ).model
-
-    def _check(self) -> None:
-        if self._closing.is_set():
-            raise InterruptedError
 
 
 class _Lines:
     """Progress as lines of the build's log, each once."""
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
+    def __init__(self, errand: errands.Errand) -> None:
+        self._errand = errand
         self._said = ""
 
     def __call__(self, _fraction: float, message: str) -> None:
         if message != self._said:
             self._said = message
-            self._log(message)
+            self._errand.say(message)
 
 
 def _note(made: model_contract.Model, source: dict[str, Any]) -> str:

@@ -120,6 +120,7 @@ class Reconciler:
         decided = {key: decide.steps(deployment) for key, deployment in deployments.items()}
         for key, steps in decided.items():
             self._act(asked, key, steps)
+        self._preparations.keep(observing.sets_in_use(deployments.values(), world))
         told = self._tell_router(asked, deployments)
         for key, steps in decided.items():
             self._write_down(key, deployments[key], steps, told=told)

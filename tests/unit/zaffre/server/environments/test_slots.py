@@ -80,3 +80,25 @@ def test_listing_use_and_removal(tmp_path):
     assert not slot.remove()
     assert slots.complete_in(tmp_path) == []
     assert slots.complete_in(tmp_path / "absent") == []
+
+
+def test_whoever_waits_for_another_may_give_up(tmp_path):
+    started, leave = threading.Event(), threading.Event()
+
+    def slow(folder, hold):
+        started.set()
+        assert leave.wait(30)
+        write(folder, hold)
+
+    other = threading.Thread(target=lambda: slots.Slot(tmp_path, "ab").fill(slow, wait=unexpected))
+    other.start()
+    assert started.wait(30)
+
+    def check():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        slots.Slot(tmp_path, "ab").fill(write, wait=lambda: None, check=check)
+    leave.set()
+    other.join(30)
+    assert slots.Slot(tmp_path, "ab").is_complete()

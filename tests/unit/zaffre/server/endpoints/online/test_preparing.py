@@ -7,6 +7,7 @@ import time
 import pytest
 
 from zaffre.core import errors
+from zaffre.server import operations
 from zaffre.server.endpoints.online import preparing
 from zaffre.server.environments import builds
 
@@ -41,8 +42,8 @@ def until(condition):
 def test_a_slow_build_holds_up_nobody_and_its_end_wakes_the_reconciler(prepare):
     gate, woken = threading.Event(), threading.Event()
 
-    def environments(workspace, resolved, log):
-        log("solving")
+    def environments(workspace, resolved, errand):
+        errand.say("solving")
         if resolved.get("slow"):
             gate.wait(20)
         return built()
@@ -63,7 +64,7 @@ def test_a_slow_build_holds_up_nobody_and_its_end_wakes_the_reconciler(prepare):
 
 
 def test_what_cannot_be_solved_fails_with_its_words(prepare):
-    def environments(workspace, resolved, log):
+    def environments(workspace, resolved, errand):
         raise errors.Invalid("No version of nonsense fits.", hint="Correct it.")
 
     preparations = prepare(environments)
@@ -76,7 +77,7 @@ def test_what_was_out_of_reach_is_tried_again_a_few_times(prepare, monkeypatch):
     monkeypatch.setattr(preparing, "_PAUSE_S", 0.0)
     tries = []
 
-    def environments(workspace, resolved, log):
+    def environments(workspace, resolved, errand):
         tries.append(1)
         if resolved.get("for_ever") or len(tries) < 3:
             raise errors.Unavailable("The index cannot be reached.")
@@ -95,3 +96,39 @@ def test_what_was_out_of_reach_is_tried_again_a_few_times(prepare, monkeypatch):
     assert len(tries) == 3
     ends_as("r2", {**NOTHING, "for_ever": True}, "failed")
     assert preparations.state("r2").reason == "The index cannot be reached."
+
+
+def hanging(begun):
+    """An environment that is never built, and asks whether it shall be."""
+
+    def environments(workspace, resolved, errand):
+        begun.set()
+        while True:
+            errand.check()
+            time.sleep(0.005)
+
+    return environments
+
+
+def test_what_nobody_wants_any_more_ends_and_the_rest_goes_on(prepare):
+    begun = threading.Event()
+    preparations = prepare(hanging(begun))
+    for name in ("r1", "r2"):
+        preparations.begin(name, "default", NOTHING)
+    until(begun.is_set)
+    first, second = preparations._work["r1"].future, preparations._work["r2"].future
+    preparations.keep({"r2"})
+    with pytest.raises(operations.GivenUp):
+        first.result(20)
+    assert not second.done()
+    assert (preparations.state("r1").state, preparations.state("r2").state) == ("unknown", "building")
+
+
+def test_a_stopping_server_ends_what_it_prepares_and_calls_nothing_failed(prepare):
+    begun = threading.Event()
+    preparations = prepare(hanging(begun))
+    preparations.begin("r1", "default", NOTHING)
+    until(begun.is_set)
+    preparations.close()
+    assert preparations.state("r1").state == "building"
+    assert preparations.made_from("r1") == {}
