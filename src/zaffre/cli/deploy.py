@@ -157,6 +157,8 @@ def endpoint_name_of(name: str) -> str:
 
 def _report(session: sessions.Session, given: grammar.Given, endpoint_name: str, deployment: Any) -> Any:
     """Where it is, where its key is, and a line that asks it."""
+    from zaffre.sdk import trust
+
     operations = session.client.online_endpoints
     status = operations.get(endpoint_name).status
     address = status.scoring_uri if status else None
@@ -176,8 +178,9 @@ def _report(session: sessions.Session, given: grammar.Given, endpoint_name: str,
     key_command = shlex.join(key_words)
     sample = operations.sample_request(endpoint_name)
     body = shlex.quote(json.dumps(sample)) if sample else "@request.json"
+    command = shlex.join(["curl", *trust.Trust.find().curl_options(str(address))])
     curl = (
-        f'curl -H "Authorization: Bearer $({key_command})" -H "Content-Type: application/json" '
+        f'{command} -H "Authorization: Bearer $({key_command})" -H "Content-Type: application/json" '
         f"-d {body} {shlex.quote(str(address))}"
     )
     if given.output is not None or given.query is not None:

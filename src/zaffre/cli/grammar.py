@@ -111,7 +111,7 @@ class Verb(click.Command):
         common: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record:
+            if record and record[1]:  # positional words are told of in the verb's own text
                 (common if getattr(param, "common", False) else own).append(record)
         for title, records in (("Options", own), ("Options of every command", common)):
             if records:

@@ -20,12 +20,14 @@ _LISTENERS = {"url": "control-plane", "scoring_url": "endpoints"}
 
 @dataclasses.dataclass(frozen=True)
 class Trust:
-    """`ca_bundle` is a PEM file of authorities, `certificate` and `key` are the client's own; empty ones are not set."""
+    """`ca_bundle` is a PEM file of authorities, `certificate` and `key` are the client's own; empty ones are not set.
+    A bundle of the environment is meant for servers elsewhere; `for_all` says that this one was asked for."""
 
     ca_bundle: str = ""
     certificate: str = ""
     key: str = ""
     home: Path | None = None
+    for_all: bool = False
 
     @classmethod
     def find(
@@ -38,19 +40,20 @@ class Trust:
                 "A connection whose other end is not verified is not made (connection_verify=False).",
                 hint="Give the authority's PEM file: connection_verify='ca.pem', or ZAFFRE_CA_BUNDLE.",
             )
-        bundle = verify if verify and verify is not True else _bundle(given)
+        asked_for = bool(verify) and verify is not True
+        bundle = verify if asked_for else _bundle(given)
         own = (certificate, "") if isinstance(certificate, str) else certificate
         if own is None:
             own = (given.get("ZAFFRE_CLIENT_CERTIFICATE", ""), given.get("ZAFFRE_CLIENT_KEY", ""))
         folder = given.get("ZAFFRE_HOME")
         home = Path(folder).absolute() if folder else Path.home() / ".zaffre"
-        return cls(str(bundle), str(own[0]), str(own[1]), home)
+        return cls(str(bundle), str(own[0]), str(own[1]), home, asked_for)
 
     def context(self, url: str) -> ssl.SSLContext:
         """What connections to this address are made with. Raises Invalid when a file cannot be used."""
         if urlsplit(url).scheme != "https":
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never asked: there is no handshake
-        pinned = self._own_server(url) if not self.ca_bundle else None
+        pinned = None if self.for_all else self._own_server(url)
         if pinned is not None:
             return _OwnServer.of(pinned, self)
         try:
@@ -77,10 +80,18 @@ class Trust:
                 hint="ZAFFRE_CLIENT_CERTIFICATE and ZAFFRE_CLIENT_KEY name PEM files that belong together.",
             ) from error
 
+    def curl_options(self, url: str) -> list[str]:
+        """The words that let curl reach this address as we do."""
+        if urlsplit(url).scheme != "https":
+            return []
+        pinned = None if self.for_all else self._own_server(url)
+        given = {"--cacert": pinned or self.ca_bundle, "--cert": self.certificate, "--key": self.key}
+        return [word for name, value in given.items() if value for word in (name, str(value))]
+
     def _own_server(self, url: str) -> Path | None:
         """The certificate of the home's own server, when the address is its own."""
         parts = urlsplit(url)
-        if self.home is None or not _is_here(parts.hostname or ""):
+        if self.home is None:
             return None
         try:
             known = json.loads((self.home / "server.json").read_text(encoding="utf-8"))
@@ -88,11 +99,10 @@ class Trust:
             return None
         for field, listener in _LISTENERS.items():
             file = self.home / "tls" / f"{listener}.crt"
-            if (
-                isinstance(known, dict)
-                and urlsplit(str(known.get(field, ""))).port == parts.port
-                and file.exists()
-            ):
+            own = urlsplit(str(known.get(field, ""))) if isinstance(known, dict) else urlsplit("")
+            # The address of endpoints may be a setting, and somebody else's certificate be shown there.
+            here = _is_here(parts.hostname or "") or (field == "url" and parts.hostname == own.hostname)
+            if here and own.port == parts.port and file.exists():
                 return file
         return None
 

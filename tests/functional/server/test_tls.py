@@ -152,6 +152,17 @@ def test_clients_believe_the_own_server_and_those_of_an_authority_they_are_given
         MLClient(connection_verify=False)
 
 
+def test_the_own_server_is_believed_where_other_tools_are_told_of_other_authorities(
+    start, authority, tmp_path
+):
+    others = str(certificates.Authority("of a company").write(tmp_path, "company"))
+    server = start(**settings_of(authority.issue("ml.example.org").write(tmp_path)))
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        listed = cli(server, "model", "list", **{name: others})
+        assert listed.returncode == 0, listed.stderr
+        assert "running" in cli(server, "server", "status", **{name: others}).stdout
+
+
 def test_only_clients_with_a_certificate_reach_a_server_with_client_authorities(start, authority, tmp_path):
     theirs = certificates.Authority("of clients")
     client = theirs.issue("me").write(tmp_path, "client")

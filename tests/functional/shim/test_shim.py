@@ -27,7 +27,7 @@ def other_pythons():
     for folder in [*os.get_exec_path(), *map(str, Path.home().glob(".pyenv/versions/*/bin"))]:
         for version in ("3.9", "3.10", "3.12", "3.13", "3.14"):
             path = Path(folder, f"python{version}")
-            if path.exists() and "shims" not in path.parts:
+            if os.access(path, os.X_OK) and "shims" not in path.parts:
                 found.setdefault(version, str(path))
     return found
 

@@ -31,6 +31,12 @@ def test_every_noun_and_verb_has_help(zaffre, noun):
         assert group.commands[verb].help.split()[0] in text
 
 
+def test_help_lists_no_word_without_saying_what_it_is(zaffre):
+    _, shown, _ = zaffre("deploy", "--help")
+    assert "MODEL is a file or folder" in shown
+    assert "\n  MODEL\n" not in shown.partition("Options:")[2]
+
+
 def test_version(zaffre):
     code, out, _ = zaffre("--version")
     assert (code, out.split()[0]) == (0, "zaffre")
