@@ -46,6 +46,7 @@ def main() -> int:
         _explain(error)
         return error.exit_code
     plane.serve()
+    plane.meter.write(last=True)
     return 0
 
 

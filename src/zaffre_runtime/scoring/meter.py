@@ -68,10 +68,12 @@ class Meter:
         self._busy_s += took
         self._total_s += sum_of_totals
 
-    def write(self) -> None:
-        """Put the counts into the file, at most once a second and only when there is something new. Any thread."""
+    def write(self, *, last: bool = False) -> None:
+        """Put the counts into the file when there is something new, but for the last time at most once a second. Any thread."""
         now = time.monotonic()
-        if self._file is None or self._calls == self._written_calls or now - self._written_at < BETWEEN_S:
+        if self._file is None or self._calls == self._written_calls:
+            return
+        if now - self._written_at < BETWEEN_S and not last:
             return
         self._written_at, self._written_calls = now, self._calls
         try:

@@ -80,6 +80,21 @@ def test_requests_are_counted_once_over_restarts_of_everything(served, house):
     assert figures(house)["requests"] < 2 * before
 
 
+def test_what_a_replica_served_until_it_left_is_counted(served, house):
+    """All of it was answered after the last look, and router and replica forget it when the next revision takes over."""
+    look = looks(house)
+    house.reconciler.before_removal = look.step
+    look.step()
+    before = set(house.runner.list())
+    for _ in range(5):
+        assert served.call().status_code == 200
+    assert served.deploy(served.deployment(word="again"))["state"] == "Succeeded"
+    served.until(lambda: not (before & set(house.runner.list())) - {"router"})
+    look.step()
+    found = figures(house)
+    assert (found["codes"], found["batch_size"]["mean"]) == ({"200": 5}, 1.0)
+
+
 def served_again(served):
     try:
         return served.call().status_code == 200

@@ -13,6 +13,7 @@ import pytest
 
 from zaffre.core import errors
 from zaffre.server.endpoints.router import wanted
+from zaffre.server.endpoints.telemetry import looking
 
 
 def test_named_deployment_split_and_what_replicas_see(router, upstreams, state, call):
@@ -277,6 +278,7 @@ def test_a_new_start_configuration_fails_nothing(router, make_router, runner, up
             changed.ensure_running()
             changed.apply(wish)
             until_alone(changed, runner, staying)
+            assert looking.look(runner, changed).router.requests
             requests.await_answers(100)
     assert requests.failures == []
 

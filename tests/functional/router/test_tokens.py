@@ -125,6 +125,34 @@ def test_forgeries_are_refused(router, upstreams, state, forgers, ask):
     assert "expired" in ask(FORGERIES["expired"](*forgers))[1]
 
 
+def test_another_trusted_issuer_does_not_open_it(router, upstreams, state, issuer, other, ask):
+    rules = [("theirs", wanted.TokenRule("issuer-2", AUDIENCE))]
+    both = [provider(issuer), provider(other, "issuer-2")]
+    router.apply(wish(state, upstreams("blue"), both, others=rules))
+    theirs = other.token(audience=AUDIENCE)
+    assert ask(theirs, "theirs") == (200, "")
+    assert ask(theirs)[0] == 401
+    assert ask(issuer.token(audience=AUDIENCE), "theirs")[0] == 401
+
+
+def test_refused_tokens_are_counted_for_their_endpoint(router, upstreams, state, forgers, ask):
+    issuer = forgers[0]
+    rules = [("other", wanted.TokenRule("issuer-1", "other"))]
+    router.apply(wish(state, upstreams("blue"), [provider(issuer)], others=rules))
+    for name in ("nothing", "expired", "another audience", "changed"):
+        assert ask(FORGERIES[name](*forgers))[0] == 401
+    assert ask(issuer.token(audience=AUDIENCE), "other")[0] == 401
+    assert ask("wrong", "keyed")[0] == 401
+    assert ask(issuer.token(audience=AUDIENCE))[0] == 200
+    found = router.stats()
+    assert found.refused == {
+        ("default", "churn", 401): 4,
+        ("default", "other", 401): 1,
+        ("default", "keyed", 401): 1,
+    }
+    assert found.bad_tokens == router.refused_tokens() == 5
+
+
 def test_a_token_in_the_address_is_no_token(router, upstreams, state, issuer):
     router.apply(wish(state, upstreams("blue"), [provider(issuer)]))
     token = issuer.token(audience=AUDIENCE)

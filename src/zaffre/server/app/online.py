@@ -51,6 +51,7 @@ class Online:
     profiling: profiles.Means
     environments: workshop.Workshop
     router: envoy.Envoy
+    reconciler: reconcile.Reconciler
     issuers: loop.Loop
     loop: loop.Loop
     machine: compute.Machine
@@ -131,7 +132,7 @@ def build(
     folders = (home.path / "services", home.path / "jobs")
     pruner = pruning.Pruner(database, home.path / "environments", folders, needed=building.needed)
     face = context.Online(room, runner, preparations, pruner, watch)
-    return Online(face, converting, profiling, shop, router, issuers, endless, machine, keepers)
+    return Online(face, converting, profiling, shop, router, reconciler, issuers, endless, machine, keepers)
 
 
 def _open_shop(configured: settings.Settings, database: db.Database, *, isolated: bool) -> workshop.Workshop:

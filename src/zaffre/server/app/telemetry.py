@@ -28,4 +28,6 @@ def build(configured: settings.Settings, database: db.Database, serving: online.
         retention_s=configured.telemetry_retention_s,
         after=alerts.after_a_look,
     )
-    return Telemetry(looks, worker.build(database, looks, serving.face.machine))
+    turn = worker.turn(database)
+    serving.reconciler.before_removal = worker.last_look(looks, turn)
+    return Telemetry(looks, worker.build(looks, serving.face.machine, turn))

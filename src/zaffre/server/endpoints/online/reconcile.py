@@ -105,6 +105,8 @@ class Reconciler:
         self._to_sweep = True
         self._refusals = refusals.Refusals()
         self._said: dict[str, tuple[float, str]] = {}
+        self.before_removal: Callable[[], object] = lambda: None
+        """Called before processes that have ended are forgotten, and with them what they counted."""
 
     def step(self) -> float:
         """Take one step everywhere; returns after how many seconds the next is due."""
@@ -115,9 +117,11 @@ class Reconciler:
         self._starter.look(world.services)
         deployments = self._observer.deployments(asked, world, self._refusals.facts())
         self._refusals.keep({slot for deployment in deployments.values() for slot in deployment.plan()})
+        decided = {key: decide.steps(deployment) for key, deployment in deployments.items()}
+        if any(isinstance(step, decide.Remove) for steps in decided.values() for step in steps):
+            self.before_removal()
         for slot in observing.orphans(asked, world):
             self._end_orphan(slot, world.services[slot])
-        decided = {key: decide.steps(deployment) for key, deployment in deployments.items()}
         for key, steps in decided.items():
             self._act(asked, key, steps)
         self._preparations.keep(observing.sets_in_use(deployments.values(), world))

@@ -132,9 +132,13 @@ class Envoy:
         """What Envoy has counted; cheap enough for every second. Raises Unavailable."""
         return self._admin.stats()
 
+    def life(self) -> ports.ServiceStatus:
+        """The process that serves: its counters begin with it. Raises NotFound."""
+        return self._runner.status(self._generations.current)
+
     def refused_tokens(self) -> int:
-        """How many requests the token filter turned away since Envoy started."""
-        return self._admin.counter(f"http.{files.STAT_PREFIX}.jwt_authn.denied")
+        """How many requests without a good token were turned away since Envoy started."""
+        return self._admin.stats().bad_tokens
 
     def _spec(self, identity: str) -> ports.ServiceSpec:
         paths = self._runner.paths(identity)

@@ -1,7 +1,7 @@
 """Who may pass at an endpoint, and the counts of those that went no further. Pure.
 
 Called by `routes`. Envoy's role-based filter refuses (a 403, which becomes a 401 on its way out) and counts by the name
-of the policy: `WORKSPACE/ENDPOINT/401`. What a route answers by itself is counted by a shadow policy that decides nothing.
+of the policy: `WORKSPACE/ENDPOINT/401`, with `/token` behind it where tokens open. What a route answers by itself is counted by a shadow policy that decides nothing.
 `stats` reads both. (Envoy's own API-key filter is work in progress and outside its threat model; this one is stable.)
 """
 
@@ -18,7 +18,7 @@ def of(endpoint: wanted.Endpoint, *, answered_here: int | None = None) -> files.
     if endpoint.tokens:
         return {
             **tokens.per_route(endpoint.tokens),
-            **_rbac(name, [tokens.principal(endpoint.tokens)], answered_here),
+            **_rbac(name, [tokens.principal(endpoint.tokens)], answered_here, refused="401/token"),
         }
     return _rbac(name, list(_keys(endpoint.keys)), answered_here)
 
@@ -28,10 +28,12 @@ def nowhere() -> files.Document:
     return {"rbac": _filter({"shadow_rules": _rules("ALLOW", "//404", _ANYBODY)})}
 
 
-def _rbac(name: str, accepted: list[files.Document], answered_here: int | None) -> files.Document:
+def _rbac(
+    name: str, accepted: list[files.Document], answered_here: int | None, *, refused: str = "401"
+) -> files.Document:
     """Everybody else is refused; where nobody is accepted, that is everybody."""
     others = [{"not_id": {"or_ids": {"ids": accepted}}}] if accepted else _ANYBODY
-    rules = {"rules": _rules("DENY", f"{name}/401", others)}
+    rules = {"rules": _rules("DENY", f"{name}/{refused}", others)}
     if answered_here is not None and accepted:
         rules["shadow_rules"] = _rules("ALLOW", f"{name}/{answered_here}", accepted)
     return {"rbac": _filter(rules)}

@@ -3,6 +3,8 @@
 from typing import Any
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
+TOKEN_FILTER, TOKEN_TROUBLE = "envoy.filters.http.jwt_authn", "trouble"
+"""Who checks tokens, and under which name it notes what is wrong with one."""
 Document = dict[str, Any]
 
 
@@ -22,14 +24,16 @@ def local_replies() -> Document:
                 "body_format_override": _problem("too_many", "More requests are under way than this deployment takes; try again later."),
             },
             {
+                "filter": {"and_filter": {"filters": [_status(403), _bad_token()]}},
+                "status_code": 401,
+                "headers_to_add": [{"header": {"key": "www-authenticate", "value": "Bearer"}}],
+                "body_format_override": _problem("unauthenticated", f"%DYNAMIC_METADATA({TOKEN_FILTER}:{TOKEN_TROUBLE}:message)%. This endpoint is opened by a token; send it as 'Authorization: Bearer TOKEN'."),
+            },
+            {
                 "filter": _status(403),
                 "status_code": 401,
                 "headers_to_add": [{"header": {"key": "www-authenticate", "value": "Bearer"}}],
                 "body_format_override": _problem("unauthenticated", "The key or token is missing or wrong, or belongs to another endpoint; send it as 'Authorization: Bearer ...'."),
-            },
-            {
-                "filter": _status(401),
-                "body_format_override": _problem("unauthenticated", "%LOCAL_REPLY_BODY%. This endpoint is opened by a token; send it as 'Authorization: Bearer TOKEN'."),
             },
             {
                 "filter": {"and_filter": {"filters": [_status(404), {"header_filter": {"header": {"name": DEPLOYMENT_HEADER, "present_match": True}}}]}},
@@ -60,6 +64,12 @@ def _flagged(flag: str) -> Document:
 def _status(code: int) -> Document:
     comparison = {"op": "EQ", "value": {"default_value": code, "runtime_key": f"zaffre.status.{code}"}}
     return {"status_code_filter": {"comparison": comparison}}
+
+
+def _bad_token() -> Document:
+    path = [{"key": TOKEN_TROUBLE}, {"key": "message"}]
+    present = {"filter": TOKEN_FILTER, "path": path, "value": {"present_match": True}}
+    return {"metadata_filter": {"matcher": present, "match_if_key_not_found": False}}
 
 
 def _problem(code: str, detail: str) -> Document:

@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 LATENCY_BOUNDS_MS = (
     1, 2, 3, 5, 7.5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000,
@@ -25,7 +25,7 @@ REFUSALS = "rbac.policy."
 """What the names of counts of refusals contain. (Envoy does not find them by the prefix that they have.)"""
 _FILTER = (
     f"^cluster[.]r[^.]*[.]({_NAMES})$|^http[.]scoring[.]downstream_(rq_(active|total|[1-5]xx)|cx_active)$"
-    "|^http[.]scoring[.](jwt_authn[.]denied|rbac[.]policy[.].*[.](denied|shadow_allowed))$"
+    "|^http[.]scoring[.]rbac[.]policy[.].*[.](denied|shadow_allowed)$"
 )
 PATH = f"/stats?histogram_buckets=cumulative&filter={urllib.parse.quote(_FILTER)}"
 """What is asked of the admin pipe."""
@@ -33,9 +33,8 @@ PATH = f"/stats?histogram_buckets=cumulative&filter={urllib.parse.quote(_FILTER)
 _LINE = re.compile(r"(?:cluster\.(r[^.]*)|http\.scoring)\.(\w+): (.*)")
 _BUCKET = re.compile(r"B([\d.e+]+)\(\d+,(\d+)\)")
 _REFUSED = re.compile(
-    r"http\.scoring\.rbac\.policy\.([^/]*)/([^/]*)/(\d{3})\.(?:denied|shadow_allowed): (\d+)"
+    r"http\.scoring\.rbac\.policy\.([^/]*)/([^/]*)/(\d{3})(/token)?\.(?:denied|shadow_allowed): (\d+)"
 )
-_TOKENS = re.compile(r"http\.scoring\.jwt_authn\.denied: (\d+)")
 _CODE = re.compile(r"upstream_rq_([1-5]\d\d)")
 
 
@@ -131,7 +130,7 @@ class Reading:
     """One look at the router. `classes` are answers to clients by hundreds of their code, of every endpoint together.
 
     `refused` are answers before a deployment was chosen, by workspace, endpoint (both empty: there is none) and code;
-    tokens that are no good are counted for all endpoints together, in `bad_tokens`.
+    `bad_tokens` of them had no good token, or none, where tokens open.
     """
 
     clusters: Mapping[str, Cluster] = dataclasses.field(default_factory=dict)
@@ -158,6 +157,7 @@ def parse(text: str) -> Reading:
         elif cluster and name == "upstream_rq_time":
             times[cluster] = _histogram(value)
     clusters = {name: _cluster(found, times.get(name, Histogram())) for name, found in numbers.items()}
+    refusals = _REFUSED.findall(text)
     classes = {hundred: front.get(f"downstream_rq_{hundred}xx", 0) for hundred in range(1, 6)}
     return Reading(
         clusters=clusters,
@@ -165,12 +165,18 @@ def parse(text: str) -> Reading:
         active=front.get("downstream_rq_active", 0),
         connections=front.get("downstream_cx_active", 0),
         classes={hundred: count for hundred, count in classes.items() if count},
-        refused={
-            (workspace, endpoint, int(code)): int(count)
-            for workspace, endpoint, code, count in _REFUSED.findall(text)
-        },
-        bad_tokens=sum(map(int, _TOKENS.findall(text))),
+        refused=_refused(refusals),
+        bad_tokens=sum(int(count) for *_, kind, count in refusals if kind),
     )
+
+
+def _refused(found: Iterable[tuple[str, str, str, str, str]]) -> dict[tuple[str, str, int], int]:
+    """An endpoint whose way to authenticate changed has counts of both kinds."""
+    sums: dict[tuple[str, str, int], int] = {}
+    for workspace, endpoint, code, _, count in found:
+        key = (workspace, endpoint, int(code))
+        sums[key] = sums.get(key, 0) + int(count)
+    return sums
 
 
 def _cluster(numbers: Mapping[str, int], latency: Histogram) -> Cluster:

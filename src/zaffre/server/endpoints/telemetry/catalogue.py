@@ -34,7 +34,6 @@ METRICS = (
     Metric("zaffre_instance_requests", "counter", _INSTANCE, "Requests that the worker has scored."),
     Metric("zaffre_router_up", "gauge", (), "1 while the router answers on its admin socket."),
     Metric("zaffre_router_refusals", "counter", ("workspace", "endpoint", "code"), "Answers of the router before a deployment was chosen; no endpoint is named where none exists."),
-    Metric("zaffre_router_bad_tokens", "counter", (), "Requests with a token that is no good, of all endpoints."),
     Metric("zaffre_router_connections", "gauge", (), "Connections of clients to the router."),
     Metric("zaffre_machine_cpu_cores", "gauge", (), "Cores that the server may run on."),
     Metric("zaffre_machine_load_ratio", "gauge", (), "Processes that want to run (over a minute) per core."),

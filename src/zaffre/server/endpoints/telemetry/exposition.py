@@ -85,7 +85,6 @@ def deployments(found: Families, seen: sampler.Sampled) -> None:
 def _router(found: Families, router: stats.Reading) -> None:
     for (workspace, endpoint, code), count in sorted(router.refused.items()):
         found.add("zaffre_router_refusals", (workspace, endpoint, str(code)), count)
-    found.add("zaffre_router_bad_tokens", (), router.bad_tokens)
     found.add("zaffre_router_connections", (), router.connections)
 
 

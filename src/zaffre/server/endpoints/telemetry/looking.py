@@ -64,7 +64,7 @@ def look(runner: ports.ServiceRunner, router: envoy.Envoy) -> Look:
             mine[f"process/{name}"] = slices.Reading(str(status.pid), {"cpu_s": instance.cpu_s})
         if counted is not None:
             mine[f"replica/{name}"] = counted.reading
-    seen = _router(runner, router)
+    seen = _router(router)
     loads: dict[str, Load] = {}
     if seen is not None:
         epoch, reading = seen
@@ -106,10 +106,10 @@ def _instance(
     return instance, counted
 
 
-def _router(runner: ports.ServiceRunner, router: envoy.Envoy) -> tuple[str, stats.Reading] | None:
+def _router(router: envoy.Envoy) -> tuple[str, stats.Reading] | None:
     """What the router counted, and which of its lives it counted that in."""
     try:
-        life = runner.status(envoy.SERVICE_ID)
+        life = router.life()
         return f"{life.pid} {life.started_at}", router.stats()
     except (errors.Unavailable, errors.NotFound):
         return None

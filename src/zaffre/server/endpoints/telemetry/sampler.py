@@ -5,6 +5,7 @@ next look finds what was counted meanwhile, and nothing twice.
 """
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -51,12 +52,17 @@ class Sampler:
         self._router = router
         self._interval_s = interval_s
         self._retention_s = retention_s
+        self._one_at_a_time = threading.Lock()
         self._looked_at: float | None = None
         self._totals: dict[Key, dict[str, float]] = {}
         self.newest: Sampled | None = None
 
     def step(self) -> float:
-        """Look once; returns after how many seconds the next look is due."""
+        """Look once; returns after how many seconds the next look is due. Any thread."""
+        with self._one_at_a_time:
+            return self._step()
+
+    def _step(self) -> float:
         began = time.monotonic()
         look = looking.look(self._runner, self._router)
         with self._database.read() as uow:

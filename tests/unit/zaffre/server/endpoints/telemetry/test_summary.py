@@ -11,6 +11,13 @@ def test_codes_of_the_router_become_those_that_clients_saw():
     }  # fmt: skip
 
 
+def test_every_504_and_507_was_another_code_outside():
+    """A stream that was idle for too long is no timeout to the router's counter, and 408 all the same."""
+    assert answers.as_clients_saw({"code.504": 3, "timed_out": 1, "code.507": 2}) == {
+        "code.408": 3, "code.413": 2, "timed_out": 1,
+    }  # fmt: skip
+
+
 def test_no_more_is_moved_than_there_was():
     assert answers.as_clients_saw({"code.503": 1, "refused": 5})["code.429"] == 1
 
