@@ -4,6 +4,7 @@
 model; `binary_vs_body_N` the same of the body of /score, `array_vs_through_a_body_N` of binary tensors that were written as such a body first.
 """
 
+import argparse
 import json
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from zaffre_runtime.scoring.loaders import onnx, sklearn
 WORK = system.WORK / "tensors"
 SIZES = (1, 32, 1000, 10_000)
 LEAST_S = 0.4
+"""CPU seconds that one figure is measured for."""
 
 
 class Asked:
@@ -49,12 +51,12 @@ def forms(rows: Any) -> dict[str, Asked]:
     }
 
 
-def cost_ms(scorer: batching.Batched, asked: Any) -> float:
+def cost_ms(scorer: batching.Batched, asked: Any, least_s: float) -> float:
     """CPU milliseconds of one request."""
     for answer in scorer.score([asked]):
         assert answer.status == 200, answer.body
     calls, began = 0, time.process_time()
-    while time.process_time() - began < LEAST_S:
+    while time.process_time() - began < least_s:
         scorer.score([asked])
         calls += 1
     return (time.process_time() - began) * 1000 / calls
@@ -73,16 +75,25 @@ def models(folder: Path) -> dict[str, Any]:
     }
 
 
+def options() -> argparse.Namespace:
+    """Tests ask for less."""
+    parser = argparse.ArgumentParser(description="The cost of tensors and bodies.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="rows of a request")
+    parser.add_argument("--seconds", type=float, default=LEAST_S, help="CPU time for each figure")
+    return parser.parse_args()
+
+
 def main() -> None:
+    asked_for = options()
     found: dict[str, float] = {}
     for name, model in models(WORK).items():
         scorer, through_a_body = batching.Batched(model, 64), batching.Batched(model, 64)
         through_a_body._from_tensors = lambda named, method: None
-        for size in SIZES:
+        for size in asked_for.sizes:
             rows = np.random.default_rng(0).normal(3, 2, (size, 4)).astype(np.float32)
             asked = forms(rows)
-            costs = {form: cost_ms(scorer, one) for form, one in asked.items()}
-            old = cost_ms(through_a_body, asked["binary"])
+            costs = {form: cost_ms(scorer, one, asked_for.seconds) for form, one in asked.items()}
+            old = cost_ms(through_a_body, asked["binary"], asked_for.seconds)
             measure.say(f"{name}, {size} rows: {costs} ms; binary through a body {old:.4f} ms")
             found[f"{name}_binary_ms_{size}"] = round(costs["binary"], 4)
             found[f"{name}_binary_vs_json_{size}"] = round(costs["json"] / costs["binary"], 2)
