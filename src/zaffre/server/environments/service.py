@@ -3,7 +3,8 @@
 A subject is what was locked: `environments/sk:1`, or `definitions/<digest>` for an inline, curated or no-code one.
 """
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 
 from zaffre.contracts import envelopes
 from zaffre.contracts import environment as contract
@@ -13,6 +14,8 @@ from zaffre.server import access, db, events
 from zaffre.server.environments import definitions, locks, store
 from zaffre.server.registry.environments import service as environments
 
+_DEFINITIONS = "definitions/"
+
 
 def subject_of(name: str, version: str) -> str:
     """The subject of a registered version."""
@@ -21,7 +24,7 @@ def subject_of(name: str, version: str) -> str:
 
 def subject_of_definition(definition: definitions.Definition) -> str:
     """The subject of a definition that nobody registered."""
-    return f"definitions/{definition.digest}"
+    return f"{_DEFINITIONS}{definition.digest}"
 
 
 def find(uow: db.UnitOfWork, caller: access.Caller, workspace: str, subject: str) -> locks.Lock | None:
@@ -51,6 +54,24 @@ def forget(uow: db.UnitOfWork, told: Sequence[envelopes.Envelope]) -> None:
     for envelope in told:
         if envelope.type == catalogue.EnvironmentDeleted.__name__:
             store.drop(uow, envelope.workspace, envelope.subject)
+
+
+def sweep(
+    uow: db.UnitOfWork,
+    caller: access.Caller,
+    *,
+    before: dt.datetime,
+    needed: Callable[[str, str], bool],
+    dry_run: bool,
+) -> list[tuple[str, str]]:
+    """Drop the locks of definitions that nobody registered, made before that moment and not `needed(workspace, digest)`.
+    Returns workspace and subject of each; a dry run only finds them."""
+    access.require(caller, "server/admin", "server")
+    found = store.unregistered(uow, _DEFINITIONS, before, lock=not dry_run)
+    going = [(row.workspace, row.subject) for row in found if not needed(row.workspace, row.digest)]
+    for workspace, subject in going if not dry_run else ():
+        store.drop(uow, workspace, subject)
+    return going
 
 
 def registered_digests(uow: db.UnitOfWork, caller: access.Caller) -> set[str]:

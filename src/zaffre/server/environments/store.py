@@ -50,6 +50,16 @@ def digests(uow: db.UnitOfWork, *, under: str, but: str) -> set[str]:
     return set(uow.connection.execute(sa.select(locks.c.digest).where(wanted).distinct()).scalars())
 
 
+def unregistered(
+    uow: db.UnitOfWork, under: str, before: dt.datetime, *, lock: bool
+) -> list[sa.Row[tuple[str, str, str]]]:
+    """Workspace, subject and digest of the locks that came before that moment and whose subject begins so; `lock` holds them."""
+    wanted = locks.c.subject.startswith(under, autoescape=True) & (locks.c.created_at < before)
+    query = sa.select(locks.c.workspace, locks.c.subject, locks.c.digest).where(wanted)
+    query = query.order_by(locks.c.workspace, locks.c.subject)
+    return list(uow.connection.execute(query.with_for_update() if lock else query))
+
+
 def drop(uow: db.UnitOfWork, workspace: str, subject: str) -> None:
     mine = (locks.c.workspace == workspace) & (locks.c.subject == subject)
     uow.connection.execute(locks.delete().where(mine))

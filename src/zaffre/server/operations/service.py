@@ -99,9 +99,9 @@ def cancel(uow: db.UnitOfWork, operation_id: str) -> dict[str, Any] | None:
     return get(uow, operation_id)
 
 
-def tasks(uow: db.UnitOfWork, kinds: Iterable[str]) -> list[Task]:
-    """Tasks of these kinds that are not done, oldest first."""
-    rows = store.list_open_of(uow, list(kinds))
+def tasks(uow: db.UnitOfWork, kinds: Iterable[str] | None = None) -> list[Task]:
+    """Tasks of these kinds, or of all, that are not done, oldest first."""
+    rows = store.list_open_of(uow, None if kinds is None else list(kinds))
     names = [field.name for field in dataclasses.fields(Task)]
     return [Task(**{name: getattr(row, name) for name in names}) for row in rows if row.request is not None]
 

@@ -44,8 +44,10 @@ def list_open(uow: db.UnitOfWork, workspace: str, subject: str) -> list[sa.Row[A
     return list(uow.connection.execute(query))
 
 
-def list_open_of(uow: db.UnitOfWork, kinds: list[str]) -> list[sa.Row[Any]]:
-    query = sa.select(operations).where(operations.c.kind.in_(kinds) & (operations.c.state == "Running"))
+def list_open_of(uow: db.UnitOfWork, kinds: list[str] | None) -> list[sa.Row[Any]]:
+    query = sa.select(operations).where(operations.c.state == "Running")
+    if kinds is not None:
+        query = query.where(operations.c.kind.in_(kinds))
     return list(uow.connection.execute(query.order_by(operations.c.created_at, operations.c.id)))
 
 

@@ -3,10 +3,10 @@
 import dataclasses
 from typing import Any
 
-from zaffre.server import access, db
+from zaffre.server import access, db, operations
 from zaffre.server.artifacts import ports as artifact_ports
 from zaffre.server.endpoints.online import store
-from zaffre.server.environments import builds, definitions, errands, resolving, workshop
+from zaffre.server.environments import builds, definitions, errands, pruning, resolving, workshop
 from zaffre.server.environments import locks as lock_texts
 from zaffre.server.environments import service as locks
 from zaffre.server.registry.environments import service as environments
@@ -14,18 +14,22 @@ from zaffre.server.registry.environments import service as environments
 _CALLER = access.system("endpoints")
 
 
-def needed(uow: db.UnitOfWork) -> set[str]:
-    """The digests of the locks that deployments run in or may return to (`pruning.Pruner.needed`)."""
-    found = set()
+def needed(uow: db.UnitOfWork) -> pruning.Needed:
+    """What deployments run in or may return to, and where tasks are under way (`pruning.Pruner.needed`)."""
+    digests, versions, unsolved = set(), set(), set()
     for row in store.all_revisions(uow):
         environment = row.resolved["environment"]
         if row.lock_digest:
-            found.add(row.lock_digest)
-        elif "version" in environment:
+            digests.add(row.lock_digest)
+        if "version" in environment:
             subject = locks.subject_of(environment["name"], environment["version"])
-            lock = locks.find(uow, _CALLER, row.workspace, subject)
-            found |= {lock.digest} if lock else set()
-    return found
+            versions.add((row.workspace, subject))
+            lock = None if row.lock_digest else locks.find(uow, _CALLER, row.workspace, subject)
+            digests |= {lock.digest} if lock else set()
+        elif not row.lock_digest:
+            unsolved.add(row.workspace)
+    busy = frozenset(task.workspace for task in operations.tasks(uow))
+    return pruning.Needed(frozenset(digests), frozenset(versions), frozenset(unsolved), busy)
 
 
 @dataclasses.dataclass(frozen=True)

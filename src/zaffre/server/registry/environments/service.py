@@ -4,7 +4,8 @@ Solving and building is the work of the environments room above; it brings the l
 """
 
 import dataclasses
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zaffre.contracts import environment as contract
@@ -13,7 +14,7 @@ from zaffre.contracts import manifests
 from zaffre.core import errors
 from zaffre.server import db
 from zaffre.server.access import callers
-from zaffre.server.registry.versioning import content, documents, entering, locks, nouns, service
+from zaffre.server.registry.versioning import content, documents, entering, hidden, locks, nouns, service
 
 ANONYMOUS = "anonymous"
 NOUN = nouns.Noun(
@@ -121,6 +122,24 @@ def lock_of(
     mine = shelf(workspace)
     callers.require(caller, "environments/read", mine.resource(name))
     return locks.read(uow, service.find(uow, mine, name, version).id)
+
+
+def sweep(
+    uow: db.UnitOfWork,
+    caller: callers.Caller,
+    *,
+    before: dt.datetime,
+    needed: Callable[[str, str], bool],
+    dry_run: bool,
+) -> list[tuple[str, str]]:
+    """Remove what deployments described inline before that moment, that none has now and that is not
+    `needed(workspace, subject)`. Returns workspace and subject of each; a dry run only finds them."""
+    callers.require(caller, "server/admin", "server")
+    if not dry_run:
+        return hidden.sweep(uow, caller, NOUN, ANONYMOUS, before=before, needed=needed)
+    rows = hidden.unused(uow, NOUN.kind, ANONYMOUS, before)
+    found = [(row.workspace, shelf(row.workspace).subject(row.name, row.version)) for row in rows]
+    return [one for one in found if not needed(*one)]
 
 
 def document(version: nouns.Version, *, used_by: list[str] | None = None) -> dict[str, Any]:

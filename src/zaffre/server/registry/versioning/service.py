@@ -83,7 +83,8 @@ def delete(
         store.lock_version(uow, row.id, for_use=False)
     uses.refuse_if_used(uow, shelf, doomed)
     for row in doomed:
-        _delete_version(uow, caller, shelf, row)
+        remove(uow, caller, shelf, row)
+        store.bury(uow, row)
     store.settle_newest(uow, asset.id)
 
 
@@ -217,7 +218,8 @@ def _tell_registered(
     events.append(uow, caller, event, workspace=shelf.workspace, subject=subject)
 
 
-def _delete_version(uow: db.UnitOfWork, caller: callers.Caller, shelf: nouns.Shelf, row: Any) -> None:
+def remove(uow: db.UnitOfWork, caller: callers.Caller, shelf: nouns.Shelf, row: Any) -> None:
+    """Remove a version that is locked and unused, with what points at it; for the rooms of the registry."""
     subject = shelf.subject(row.name, row.version)
     store.drop_terms(uow, row.id, terms(shelf, row.tags))
     pointers.drop_aliases(uow, row, time=clock.now(), actor=caller.name, reason=caller.reason)

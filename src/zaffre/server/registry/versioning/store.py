@@ -219,8 +219,11 @@ def set_lock(uow: db.UnitOfWork, version_id: int, lock: str, facts: dict[str, An
 
 
 def delete_version(uow: db.UnitOfWork, row: sa.Row[Any]) -> None:
-    """Remove a version; its number is remembered, so that nobody gets it again."""
     uow.connection.execute(versions.delete().where(versions.c.id == row.id))
+
+
+def bury(uow: db.UnitOfWork, row: sa.Row[Any]) -> None:
+    """Remember the number of a version that was removed, so that nobody gets it again."""
     uow.connection.execute(graves.insert().values(asset_id=row.asset_id, version=row.version))
 
 

@@ -80,7 +80,7 @@ def test_what_a_lock_names_stays(pruner, make, monkeypatch):
 
 def test_what_somebody_may_return_to_stays(pruner, make):
     kept, gone = make("builds", "a"), make("builds", "b")
-    careful = dataclasses.replace(pruner, needed=lambda _: {kept.digest})
+    careful = dataclasses.replace(pruner, needed=lambda _: pruning.Needed(digests=frozenset({kept.digest})))
     assert careful.prune(SYSTEM, grace_s=0, dry_run=False).environments == [gone.digest]
     assert kept.path.exists()
 
