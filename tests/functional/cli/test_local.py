@@ -192,6 +192,11 @@ def test_a_debugger_attaches_before_the_script_starts_and_may_take_its_time(trie
     assert '"type": "debugpy"' in "".join(said)
     editor = Editor(int(said[-1].rsplit(":", 1)[1]))
     request.addfinalizer(editor.close)
+    shown = started("online-deployment", "show", "--local", "-e", "tried", "-n", "green").communicate(
+        timeout=60
+    )[0]
+    assert json.loads(shown)["instances_ready"] == 0
+    assert create.poll() is None, "nothing answers yet"
     editor.attach("/var/azureml-app/code/score.py", line)
     _, rest = create.communicate(timeout=60)
     assert create.returncode == 0

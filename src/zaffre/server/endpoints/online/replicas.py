@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def spec(
         limits_shared=f"{slot.replicas}.{slot.instance}" if settings.workers(deployment) > 1 else "",
         devices=place.devices or (),
         listen=True,
-        liveness=None if settings.debugger_port(deployment) else _liveness(deployment),
+        liveness=liveness(deployment),
         start_timeout_s=None if settings.debugger_port(deployment) else place.start_timeout_s,
     )
 
@@ -174,7 +175,11 @@ def limits(deployment: contract.OnlineDeployment, by_type: ports.Limits) -> port
     )
 
 
-def _liveness(deployment: contract.OnlineDeployment) -> ports.Probe:
+def liveness(deployment: contract.OnlineDeployment) -> ports.Probe:
+    """How its processes are looked at. Who stands at a breakpoint answers when somebody lets it go on: it is ready once
+    it has answered, and never ended for silence."""
+    if settings.debugger_port(deployment):
+        return ports.Probe(initial_delay_s=0, timeout_s=3600, failure_threshold=sys.maxsize)
     probe = settings.probe(deployment.liveness_probe)
     return ports.Probe(
         initial_delay_s=probe.initial_delay or 0,
