@@ -5,11 +5,20 @@ import os
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+import hypothesis
 import pytest
 
 from zaffre.server import db
 from zaffre.server.app import tables
 from zaffre.testing import postgres
+
+# Neither chance nor the machine's speed decides whether a commit is good: every run tries the same examples, however long
+# one takes. `HYPOTHESIS_PROFILE=search` looks for new ones.
+hypothesis.settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_collection_modifyitems(items):

@@ -4,11 +4,11 @@ Every answer of the deployed script tells who gave it, so that a load can check 
 """
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import httpx
 
 from zaffre.core import version
 from zaffre.testing import open_loop, server
+from zaffre_runtime.shim import records
 
 ENDPOINT = "/workspaces/default/online-endpoints/churn"
 SCRIPT = """
@@ -49,9 +50,9 @@ class Site:
             raise AssertionError(f"{method} {path}: {answer.text}")
         return self.wait(answer.json()) if answer.status_code == 202 else answer.json()
 
-    def wait(self, operation: dict[str, Any], *, timeout_s: float = 120) -> dict[str, Any]:
+    def wait(self, operation: dict[str, Any], *, timeout_s: float = 240) -> dict[str, Any]:
         """The operation when it has ended."""
-        end = time.monotonic() + timeout_s
+        end, answer = time.monotonic() + timeout_s, None
         while time.monotonic() < end:
             try:
                 answer = self.call("GET", f"/workspaces/default/operations/{operation['id']}")
@@ -62,7 +63,7 @@ class Site:
                 found: dict[str, Any] = answer.json()
                 return found
             time.sleep(0.05)
-        raise AssertionError(f"operation {operation} did not end: {answer.text}")
+        raise AssertionError(f"operation {operation} did not end: {answer.text if answer else 'no answer'}")
 
     def upload(self, files: dict[str, bytes]) -> str:
         """Store files as a tree; returns its address."""
@@ -131,20 +132,18 @@ class Site:
 
     def replicas(self) -> dict[str, int]:
         """The processes of replicas, and of the router, by service id."""
-        found = {}
-        for path in (self.server.home / "services").glob("[0-9a-f]*/spec.json"):
-            state = json.loads((path.parent / "state.json").read_text())
-            if state.get("pid"):
-                found[json.loads(path.read_text())["id"]] = state["pid"]
-        return found
+        return {name: state["pid"] for name, state in self.states() if state.get("pid")}
 
     def restarts(self, revision: str) -> int:
         """How often processes of a revision were started again."""
-        count = 0
+        return sum(state["restarts"] for name, state in self.states() if name.startswith(revision))
+
+    def states(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What every shim has written down, by service id; services that come or go at this moment are left out."""
         for path in (self.server.home / "services").glob("[0-9a-f]*/spec.json"):
-            if json.loads(path.read_text())["id"].startswith(revision):
-                count += json.loads((path.parent / "state.json").read_text())["restarts"]
-        return count
+            spec, state = records.read_json(str(path)), records.read_json(str(path.with_name(records.STATE)))
+            if spec and state:
+                yield spec["id"], state
 
 
 def check_answer(number: int, answer: open_loop.Answer) -> str:

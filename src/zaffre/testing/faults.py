@@ -10,7 +10,6 @@ two replicas of `blue` have all traffic.
 
 import contextlib
 import dataclasses
-import json
 import os
 import resource
 import shutil
@@ -97,13 +96,13 @@ def _encryption(folder: Path) -> dict[str, str]:
 _AUTHORITIES: dict[Path, certificates.Authority] = {}
 
 
-def until(condition: Callable[[], object], *, within_s: float = 90) -> None:
+def until(condition: Callable[[], object], *, within_s: float = 180) -> None:
     """Wait until it is true. Raises AssertionError."""
     end = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > end:
             raise AssertionError("never came true")
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 def _back(place: Place, before: dict[str, int]) -> bool:
@@ -128,9 +127,7 @@ def kill_all_replicas(place: Place, load: open_loop.OpenLoop) -> None:
 
 def kill_a_shim(place: Place, load: open_loop.OpenLoop) -> None:
     name, pid = next(iter(place.replicas().items()))
-    for path in (place.site.server.home / "services").glob("[0-9a-f]*/spec.json"):
-        if json.loads(path.read_text())["id"] == name:
-            os.kill(json.loads((path.parent / "state.json").read_text())["shim_pid"], signal.SIGKILL)
+    os.kill(dict(place.site.states())[name]["shim_pid"], signal.SIGKILL)
     until(lambda: place.replicas().get(name, pid) != pid)
     load.await_answers(_CLEAR)
 
@@ -154,12 +151,12 @@ def kill_the_control_plane(place: Place, load: open_loop.OpenLoop) -> None:
 
 def kill_the_router(place: Place, load: open_loop.OpenLoop) -> None:
     pid = place.site.replicas()["router"]
+    load.excuse_the_connections_of_now()
     os.kill(pid, signal.SIGKILL)
-    load.excuse_requests_in_flight()
     died = time.monotonic()
     port = int(place.site.server.facts()["scoring_url"].rpartition(":")[2])
     until(lambda: place.site.replicas().get("router") != pid)  # its parent has heard of it
-    heard = time.monotonic()
+    heard = load.excuse_no_more()
     until(lambda: _answers(port))
     place.death_gaps_s.append(time.monotonic() - died)
     load.await_answers(_CLEAR)
@@ -266,7 +263,7 @@ def open_idle_connections(place: Place, load: open_loop.OpenLoop) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         for _ in range(place.idle_connections):
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=120))
         load.await_answers(300)
         load.await_answers(_CLEAR)
     load.await_answers(_CLEAR)

@@ -43,7 +43,7 @@ joblib.dump(LinearRegression().fit(numpy.arange(4.0).reshape(-1, 1), numpy.arang
 """
 _KEY = "k" * 40
 _ANSWER_S = 0.05
-_PROBE_S = 20.0
+_PROBE_S = 60.0
 _TOKEN = re.compile(rb'"token": ?"(7\d{11})"')
 _CHUNK_LINES = re.compile(rb"\r\n[0-9a-fA-F]+\r\n")
 
@@ -160,7 +160,18 @@ def replica(folder: Path, target: Target, **settings: Any) -> Iterator[subproces
     config = folder / f"{target.name}.json"
     names = {"deployment": "blue", "endpoint": "fuzz", "revision": "r0123456789ab"}
     config.write_text(
-        json.dumps({"socket": target.socket, "max_body_bytes": 1 << 20, "managed": True, **names, **settings})
+        json.dumps(
+            {
+                "socket": target.socket,
+                "max_body_bytes": 1 << 20,
+                "managed": True,
+                # Honest callers are to be answered, however busy the machine is.
+                "max_queue_wait_ms": 60_000,
+                "request_timeout_ms": 60_000,
+                **names,
+                **settings,
+            }
+        )
     )
     boot = Path(zaffre_runtime.__file__).parent / "zaffre_boot.py"
     with (folder / f"{target.name}.log").open("wb") as log:
@@ -169,7 +180,7 @@ def replica(folder: Path, target: Target, **settings: Any) -> Iterator[subproces
             env={**os.environ, "ZAFFRE_SCORING_CONFIG": str(config)}, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not Path(target.socket).exists() and process.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
         yield process
@@ -193,7 +204,7 @@ def router(folder: Path, behind: Target) -> Iterator[Target]:
             "default", "fuzz", {"primary": _KEY}, (wanted.Target("blue", "r1"),), {"blue": 100}
         )
         cluster = wanted.Cluster("r1", (wanted.Host(behind.socket),), 1000)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while True:
             try:
                 made.apply(wanted.Wanted((endpoint,), (cluster,)))

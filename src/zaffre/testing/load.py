@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """One answer: when it came (seconds of the monotonic clock), its status, header fields and body."""
+    """One answer: when its request was sent (seconds of the monotonic clock), its status, header fields and body."""
 
-    at: float
+    sent: float
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -74,18 +74,20 @@ class Load:
         return wrong + self.broken
 
     def by_header(self, name: str, *, since: float = 0.0) -> collections.Counter[str]:
-        """How many answers carried each value of a header field, of those that came after `since`."""
+        """How many answers carried each value of a header field, of those to requests that were sent after `since`."""
         return collections.Counter(
-            answer.headers.get(name, "") for answer in self.answers if answer.at >= since
+            answer.headers.get(name, "") for answer in self.answers if answer.sent >= since
         )
 
-    def await_answers(self, count: int, *, timeout_s: float = 60.0) -> float:
-        """Wait until `count` more answers have come; returns the moment of the call."""
-        started, target = time.monotonic(), len(self.answers) + count
-        while len(self.answers) < target:
+    def await_answers(self, count: int, *, timeout_s: float = 120.0) -> float:
+        """Wait for the answers to `count` requests that are sent from now on; returns the moment of the call."""
+        started, seen, found = time.monotonic(), len(self.answers), 0
+        while found < count:
             if time.monotonic() > started + timeout_s:
-                raise TimeoutError(f"{len(self.answers)} of {target} answers; broken: {self.broken[-3:]}")
+                raise TimeoutError(f"{found} of {count} answers; broken: {self.broken[-3:]}")
             time.sleep(0.01)
+            news = self.answers[seen:]
+            seen, found = seen + len(news), found + sum(answer.sent >= started for answer in news)
         return started
 
     async def _run(self) -> None:
@@ -103,8 +105,9 @@ class Load:
         reader, writer = await asyncio.open_connection(*self._address, ssl=self._verify)
         try:
             while not self._stopping.is_set():
+                sent = time.monotonic()
                 writer.write(self._request)
-                answer = await _read_answer(reader)
+                answer = await _read_answer(reader, sent)
                 self.answers.append(answer)
                 if self._once or answer.headers.get("connection") == "close":
                     return
@@ -112,11 +115,11 @@ class Load:
             writer.close()
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> Answer:
+async def _read_answer(reader: asyncio.StreamReader, sent: float) -> Answer:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     fields = {}
     for line in head[1:]:
         name, _, value = line.partition(":")
         fields[name.lower()] = value.strip()
     body = await reader.readexactly(int(fields.get("content-length", "0")))
-    return Answer(time.monotonic(), int(head[0].split(" ", 2)[1]), fields, body)
+    return Answer(sent, int(head[0].split(" ", 2)[1]), fields, body)

@@ -20,10 +20,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-_CONNECT_S = 10.0
+_CONNECT_S = 60.0
 _ANSWER_S = 60.0
-_LAG_S = 0.05
-"""So long after a router's death this process may not have heard yet that its connections are gone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +53,15 @@ class Sample:
 
 Check = Callable[[int, Answer], str]
 """Given the number that a request carried and its answer: what is wrong with it, or nothing."""
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclasses.dataclass(frozen=True)
+class Connection:
+    """An open connection, and when it was opened."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    opened: float
 
 
 class OpenLoop:
@@ -95,7 +101,7 @@ class OpenLoop:
         self.excused: list[str] = []
         self.samples: list[Sample] | None = [] if samples else None
         self.slowest_s = 0.0
-        self._excused_until = 0.0
+        self._excused_from = self._excused_until = math.inf
 
     def __enter__(self) -> "OpenLoop":
         self._thread.start()
@@ -110,9 +116,14 @@ class OpenLoop:
         self._stopping.set()
         self._thread.join(timeout=120)
 
-    def excuse_requests_in_flight(self, within_s: float = _LAG_S) -> None:
-        """What was sent before this moment may fail: the router itself was killed."""
-        self._excused_until = time.monotonic() + within_s
+    def excuse_the_connections_of_now(self) -> None:
+        """From now on whatever goes over a connection that is open may fail: the router itself is about to be killed."""
+        self._excused_from, self._excused_until = time.monotonic(), math.inf
+
+    def excuse_no_more(self) -> float:
+        """Connections that are opened from now on may not fail, as the router is known to be gone; returns the moment."""
+        self._excused_until = time.monotonic()
+        return self._excused_until
 
     def await_answers(self, count: int, *, timeout_s: float = 60.0) -> None:
         """Wait until `count` more requests were answered rightly."""
@@ -135,8 +146,8 @@ class OpenLoop:
             while len(tasks) >= self._at_most:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*tasks)
-        for _, writer in self._idle:
-            writer.close()
+        for connection in self._idle:
+            connection.writer.close()
 
     async def _one(self, number: int) -> None:
         wrong, status, sent_at = "", 0, time.monotonic()
@@ -149,7 +160,7 @@ class OpenLoop:
         except (OSError, asyncio.IncompleteReadError, ValueError, TimeoutError) as error:
             wrong = f"{type(error).__name__}: {error}"
             if connection is not None:
-                connection[1].transport.abort()
+                connection.writer.transport.abort()
         took_s = time.monotonic() - sent_at
         self.slowest_s = max(self.slowest_s, took_s)
         if self.samples is not None:
@@ -158,14 +169,17 @@ class OpenLoop:
             self.answered += 1
             return
         line = f"request {number} at {sent_at:.3f} after {took_s:.3f} s: {wrong}"
-        (self.excused if sent_at <= self._excused_until else self.failures).append(line)
+        (self.excused if connection and self._is_excused(connection) else self.failures).append(line)
+
+    def _is_excused(self, connection: Connection) -> bool:
+        return time.monotonic() >= self._excused_from and connection.opened <= self._excused_until
 
     def _reused(self) -> Connection | None:
         while self._idle:
-            reader, writer = self._idle.pop()
-            if not reader.at_eof() and not writer.is_closing():
-                return reader, writer
-            writer.close()
+            connection = self._idle.pop()
+            if not connection.reader.at_eof() and not connection.writer.is_closing():
+                return connection
+            connection.writer.close()
         return None
 
     async def _connected(self) -> Connection:
@@ -173,7 +187,8 @@ class OpenLoop:
         while True:
             tried_at = time.monotonic()
             try:
-                return await asyncio.open_connection(*self._address, ssl=self._tls)
+                reader, writer = await asyncio.open_connection(*self._address, ssl=self._tls)
+                return Connection(reader, writer, tried_at)
             except ConnectionError:
                 self.refusals.append(tried_at)
                 if time.monotonic() > end:
@@ -181,7 +196,7 @@ class OpenLoop:
                 await asyncio.sleep(0.02)
 
     async def _exchange(self, connection: Connection, number: int) -> Answer:
-        reader, writer = connection
+        reader, writer = connection.reader, connection.writer
         body = b'{"number": %d}' % number
         fields = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
         head = (

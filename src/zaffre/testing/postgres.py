@@ -92,6 +92,8 @@ def serve(*, durable: bool = False) -> Iterator[PostgresServer]:
                 "-D",
                 str(data),
                 "-w",
+                "-t",
+                "240",
                 "-o",
                 options,
                 "-l",

@@ -6,10 +6,11 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -25,7 +26,8 @@ class ServerProcess:
     def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.environment = dict(environment or {})
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._words: IO[str] | None = None
 
     @property
     def pid(self) -> int:
@@ -39,8 +41,10 @@ class ServerProcess:
         source = str(Path(version.__file__).parents[2])
         environment = {**os.environ, **self.environment, "ZAFFRE_HOME": str(self.home), "PYTHONPATH": source}
         environment.setdefault("PYTHONFAULTHANDLER", "1")
+        # A file: a pipe that nobody reads would one day be full, and the server would wait for ever.
+        self._words = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # `stop` closes it
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "zaffre.server.app"], env=environment, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "zaffre.server.app"], env=environment, stderr=self._words
         )
         end = time.monotonic() + within_s
         while not self._answers():
@@ -48,7 +52,7 @@ class ServerProcess:
                 raise AssertionError(f"the server ended: {self._said()}")
             if time.monotonic() > end:
                 self._process.send_signal(signal.SIGABRT)  # faulthandler says where it hung
-                self._process.wait(10)
+                self._process.wait(60)
                 raise AssertionError(f"the server did not come up in time: {self._said()}")
             time.sleep(0.02)
         return self
@@ -68,9 +72,9 @@ class ServerProcess:
             return 0
         if process.poll() is None:
             process.send_signal(number)
-        code = process.wait(60)
-        if process.stderr:
-            process.stderr.close()
+        code = process.wait(120)
+        if self._words:
+            self._words.close()
         self._process = None
         return code
 
@@ -93,7 +97,7 @@ class ServerProcess:
         """An HTTP client below /api/v1, as the owner unless another token is given."""
         headers = {"Authorization": f"Bearer {token or self.token()}"}
         url = self.facts()["url"]
-        return httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=60, verify=self.verify(url))
+        return httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=120, verify=self.verify(url))
 
     def _answers(self) -> bool:
         facts = self.facts()
@@ -101,10 +105,12 @@ class ServerProcess:
             return False
         try:
             url = facts["url"]
-            return httpx.get(f"{url}/healthz", timeout=5, verify=self.verify(url)).status_code == 200
+            return httpx.get(f"{url}/healthz", timeout=30, verify=self.verify(url)).status_code == 200
         except httpx.TransportError:
             return False
 
     def _said(self) -> str:
-        process = self._process
-        return process.stderr.read() if process and process.stderr else ""
+        if self._words is None:
+            return ""
+        self._words.seek(0)
+        return self._words.read()

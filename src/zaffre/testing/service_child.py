@@ -42,6 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def drain(number, frame):
     print("draining", flush=True)
     time.sleep(float(os.environ.get("DRAIN", "0")))
+    while os.environ.get("DRAINED") and not os.path.exists(os.environ["DRAINED"]):
+        time.sleep(0.02)
     print("drained", flush=True)
     sys.exit(0)
 if not os.environ.get("STUBBORN"):
@@ -52,7 +54,7 @@ server.serve_forever()
 """
 
 
-def await_that(condition: Callable[[], object], what: str, *, timeout_s: float = 30) -> None:
+def await_that(condition: Callable[[], object], what: str, *, timeout_s: float = 120) -> None:
     """Wait until the condition is true. Fails the test with `what` when it never is."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -64,7 +66,7 @@ def await_that(condition: Callable[[], object], what: str, *, timeout_s: float =
 def ask(path: Path) -> tuple[int, str]:
     """Status code and body of `GET /` on a Unix socket. Raises OSError when nobody answers."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(str(path))
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         answer = b""

@@ -48,7 +48,7 @@ class ServicePlace:
                 "listen": True,
                 "writable_paths": (str(folder),),
                 "restart": ports.Restart(backoff_s=0.05, backoff_max_s=0.4),
-                "liveness": ports.Probe(initial_delay_s=0, period_s=0.2, timeout_s=2, failure_threshold=2),
+                "liveness": ports.Probe(initial_delay_s=0, period_s=0.2, timeout_s=20, failure_threshold=2),
                 **changes,
             }
             return ports.ServiceSpec(id=service_id, **values)  # type: ignore[arg-type]  # tests name the fields

@@ -40,7 +40,7 @@ class RestContract:
         runner.rest(spec().id, asleep=True)
         _await(runner, "asleep", spec().id)
         runner.stop(spec().id, drain_s=5)
-        assert runner.wait(spec().id, timeout_s=20)
+        assert runner.wait(spec().id, timeout_s=60)
         assert runner.status(spec().id).state == "stopped"
 
 

@@ -126,15 +126,16 @@ class ServiceRunnerContract(service_output.OutputContract):
         self.await_state(runner, spec().id, "running")
         assert ask(paths.socket)[0] == 200
 
-    def test_nobody_enters_after_a_stop(self, runner: Runner, spec: Maker) -> None:
-        runner.start(spec(environment={"DRAIN": "1"}))
+    def test_nobody_enters_after_a_stop(self, runner: Runner, spec: Maker, folder: Path) -> None:
+        runner.start(spec(environment={"DRAINED": str(folder / "drained")}))
         self.await_state(runner, spec().id, "running")
-        runner.stop(spec().id, drain_s=5)
+        runner.stop(spec().id, drain_s=300)
         await_that(lambda: runner.status(spec().id).state == "stopping", "it is being stopped")
         for path in (runner.paths(spec().id).socket, runner.paths(spec().id).door):
             with pytest.raises(FileNotFoundError):
                 ask(path)
-        assert runner.wait(spec().id, timeout_s=10)
+        (folder / "drained").touch()
+        assert runner.wait(spec().id, timeout_s=60)
 
     def test_backs_off_after_it_was_ready_once(self, runner: Runner, spec: Maker, folder: Path) -> None:
         flag = folder / "flag"
@@ -153,7 +154,7 @@ class ServiceRunnerContract(service_output.OutputContract):
         assert status.restarts == 0
         assert status.exit_code == 3
         assert "Traceback: no model here" in last_exit(status).last_lines
-        assert runner.wait(spec().id, timeout_s=10)
+        assert runner.wait(spec().id, timeout_s=60)
         assert not runner.status(spec().id).alive
 
     def test_an_ordinary_failure_before_ready_is_tried_again(
@@ -184,7 +185,7 @@ class ServiceRunnerContract(service_output.OutputContract):
         runner.start(spec(environment={"SICK": str(sick)}))
         first = self.await_state(runner, spec().id, "running")
         sick.touch()
-        await_that(lambda: runner.status(spec().id).restarts == 1, "a restart")
+        await_that(lambda: runner.status(spec().id).restarts >= 1, "a restart")
         assert "liveness" in last_exit(runner.status(spec().id)).reason
         sick.unlink()
         assert self.await_state(runner, spec().id, "running").pid != first.pid
@@ -193,7 +194,7 @@ class ServiceRunnerContract(service_output.OutputContract):
         runner.start(spec(environment={"DRAIN": "0.3"}))
         self.await_state(runner, spec().id, "running")
         runner.stop(spec().id, drain_s=20)
-        assert runner.wait(spec().id, timeout_s=20)
+        assert runner.wait(spec().id, timeout_s=60)
         status = runner.status(spec().id)
         assert (status.state, status.alive, status.pid, status.exit_code) == ("stopped", False, None, 0)
         assert "drained" in runner.logs(spec().id)
@@ -204,7 +205,7 @@ class ServiceRunnerContract(service_output.OutputContract):
         below = descendants(pid_of(status))
         assert len(below) == 1
         runner.stop(spec().id, drain_s=0.2)
-        assert runner.wait(spec().id, timeout_s=20)
+        assert runner.wait(spec().id, timeout_s=60)
         assert runner.status(spec().id).exit_code == -signal.SIGKILL
         await_that(lambda: not any(is_running(pid) for pid in [pid_of(status), *below]), "nobody is left")
 
@@ -212,7 +213,7 @@ class ServiceRunnerContract(service_output.OutputContract):
         runner.start(spec(environment={"EXIT_CODE": "1"}, restart=ports.Restart(backoff_s=60)))
         self.await_state(runner, spec().id, "backoff")
         runner.stop(spec().id, drain_s=60)
-        assert runner.wait(spec().id, timeout_s=10)
+        assert runner.wait(spec().id, timeout_s=60)
         assert runner.status(spec().id).state == "stopped"
 
     def test_stop_is_heeded_at_any_moment_of_a_start(self, runner: Runner, spec: Maker) -> None:
@@ -226,7 +227,7 @@ class ServiceRunnerContract(service_output.OutputContract):
         runner.start(spec())
         self.await_state(runner, spec().id, "running")
         runner.stop(spec().id, drain_s=5)
-        runner.wait(spec().id, timeout_s=10)
+        runner.wait(spec().id, timeout_s=60)
         runner.start(spec())
         self.await_state(runner, spec().id, "running")
 
@@ -242,7 +243,7 @@ class ServiceRunnerContract(service_output.OutputContract):
         with pytest.raises(errors.Conflict):
             runner.remove(spec().id)
         runner.stop(spec().id, drain_s=5)
-        assert runner.wait(spec().id, timeout_s=20)
+        assert runner.wait(spec().id, timeout_s=60)
         runner.remove(spec().id)
         assert runner.list() == []
         with pytest.raises(errors.NotFound):
@@ -269,4 +270,4 @@ class ServiceRunnerContract(service_output.OutputContract):
         second_runner.start(spec())
         assert second_runner.status(spec().id) == before
         second_runner.stop(spec().id, drain_s=5)
-        assert runner.wait(spec().id, timeout_s=20)
+        assert runner.wait(spec().id, timeout_s=60)

@@ -62,12 +62,12 @@ class Desk:
         with self.house.database.read() as uow:
             return operations.get(uow, identity)
 
-    def wait(self, operation: Mapping[str, Any], timeout_s: float = 60) -> dict[str, Any]:
+    def wait(self, operation: Mapping[str, Any], timeout_s: float = 240) -> dict[str, Any]:
         """The record of a task that has ended. Raises Unavailable when it does not."""
         identity = str(operation["id"])
         self.until(lambda: (self.operation(identity) or {}).get("state") != "Running", timeout_s)
         return self.operation(identity) or {}
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 30) -> None:
+    def until(self, condition: Callable[[], object], timeout_s: float = 120) -> None:
         """Return once it is so. Raises Unavailable."""
         waiting.until(condition, timeout_s=timeout_s)

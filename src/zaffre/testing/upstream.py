@@ -1,6 +1,6 @@
 """A small HTTP server on a Unix socket that stands where a replica stands, for tests of the router alone.
 
-It answers JSON that says what it got. A body like `{"wait_s": 0.5}` makes it wait first.
+It answers JSON that says what it got. A body like `{"wait_s": 0.5}` makes it wait first, `{"hold": true}` until `release`.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ class Upstream:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._released = asyncio.Event()
         start = asyncio.start_unix_server(self._serve, str(socket))
         self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result(10)
 
@@ -32,6 +33,10 @@ class Upstream:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
             self._loop.close()
+
+    def release(self) -> None:
+        """Answer all requests that are held, and hold none any more."""
+        self._loop.call_soon_threadsafe(self._released.set)
 
     async def _end(self) -> None:
         self._server.close()
@@ -61,6 +66,8 @@ class Upstream:
         asked: dict[str, Any] = json.loads(body) if body.startswith(b"{") else {}
         if "wait_s" in asked:
             await asyncio.sleep(asked["wait_s"])
+        if asked.get("hold"):
+            await self._released.wait()
         told = json.dumps({"name": self.name, "request": lines[0], "headers": fields}).encode()
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-upstream: {self.name}\r\n"
         writer.write(f"{head}content-length: {len(told)}\r\n\r\n".encode() + told)

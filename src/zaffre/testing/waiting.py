@@ -9,7 +9,7 @@ from collections.abc import Callable
 from zaffre.core import errors
 
 
-def for_port(port: int, process: "subprocess.Popen[bytes]", *, timeout_s: float = 60.0) -> None:
+def for_port(port: int, process: "subprocess.Popen[bytes]", *, timeout_s: float = 180.0) -> None:
     """Return once something listens on the loopback port. Raises Unavailable when the process ends or time is over."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -21,7 +21,7 @@ def for_port(port: int, process: "subprocess.Popen[bytes]", *, timeout_s: float 
     raise errors.Unavailable(f"The test server did not listen within {timeout_s:.0f} seconds.")
 
 
-def until(condition: Callable[[], object], *, timeout_s: float = 30.0, every_s: float = 0.02) -> None:
+def until(condition: Callable[[], object], *, timeout_s: float = 120.0, every_s: float = 0.02) -> None:
     """Return once the condition holds. Raises Unavailable when time is over."""
     end = time.monotonic() + timeout_s
     while not condition():

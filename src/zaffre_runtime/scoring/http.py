@@ -74,7 +74,7 @@ class Front:
             "/score": self._score,
             "/swagger.json": self._swagger,
         }
-        self._inference = inference_routes.Routes(settings, tensors, infer=self._infer)
+        self._inference = inference_routes.Routes(settings, tensors, infer=self._infer, refuse=_refuse)
 
     def __call__(self, watcher: Any) -> None:
         asked = self._exchange(watcher, self._common, self._plane.under_way)
@@ -130,9 +130,10 @@ class Front:
         headers = asked.headers
         length = headers.get("content-length")
         if length is None and headers.get("transfer-encoding") is not None:
-            return _Parts(asked, self._max_body, complete=self._complete).next()
+            refusal = _too_large(self._max_body)
+            return _Parts(asked, self._max_body, complete=self._complete, refusal=refusal).next()
         if length is not None and length.isdigit() and int(length) > self._max_body:
-            return asked.answer_with(_too_large(self._max_body))
+            return _refuse(asked, _too_large(self._max_body))
         if length is None or length == "0":
             return self._complete(asked)
 
@@ -151,14 +152,21 @@ class Front:
 
 
 class _Parts:
-    """A body of unknown length (chunked), read part by part so that it can be refused when it grows too large."""
+    """A body of unknown length (chunked), read part by part so that it can be refused when it grows too large; what
+    comes above the limit is read a little further (see `_refuse`), and not kept."""
 
     def __init__(
-        self, asked: exchange.Exchange, limit: int, *, complete: Callable[[exchange.Exchange], None]
+        self,
+        asked: exchange.Exchange,
+        limit: int,
+        *,
+        complete: Callable[[exchange.Exchange], None],
+        refusal: answers.Answer,
     ) -> None:
         self._asked = asked
         self._limit = limit
         self._complete = complete
+        self._refusal = refusal
         self._source = asked.receive_parts()
         self._parts: List[bytes] = []
         self._size = 0
@@ -167,6 +175,8 @@ class _Parts:
         try:
             future = self._source.__anext__()
         except StopAsyncIteration:
+            if self._size > self._limit:
+                return self._asked.answer_with(self._refusal)
             self._asked.body = b"".join(self._parts)
             return self._complete(self._asked)
         return future.add_done_callback(self._received)  # type: ignore[no-any-return]
@@ -175,10 +185,11 @@ class _Parts:
         part = _result(self._asked, future)
         if part is None:
             return None
-        self._parts.append(part)
         self._size += len(part)
-        if self._size > self._limit:
-            return self._asked.answer_with(_too_large(self._limit))
+        if self._size <= self._limit:
+            self._parts.append(part)
+        elif self._size > self._limit + READ_FIRST:
+            return self._asked.answer_with(self._refusal)
         return self.next()
 
 
@@ -198,6 +209,8 @@ def _refuse(asked: exchange.Exchange, refusal: answers.Answer) -> None:
     length = asked.headers.get("content-length", "0")
     if length.isdigit() and 0 < int(length) <= READ_FIRST:
         return asked.receive().add_done_callback(lambda _: asked.answer(refusal))  # type: ignore[no-any-return]
+    if "transfer-encoding" in asked.headers:
+        return _Parts(asked, 0, complete=lambda asked: asked.answer_with(refusal), refusal=refusal).next()
     return asked.answer_with(refusal)
 
 

@@ -174,8 +174,9 @@ def _from_json(given: InputDocument, count: int, dtype: Any, *, numpy: Any) -> A
         if min(values) < limits.min or max(values) > limits.max:
             raise _wrong(given, f"has a value that {given.datatype} cannot hold")
     try:
-        return numpy.array(values, dtype=dtype).reshape(given.shape)
-    except (OverflowError, ValueError) as error:
+        with numpy.errstate(over="raise"):
+            return numpy.array(values, dtype=dtype).reshape(given.shape)
+    except (OverflowError, FloatingPointError, ValueError) as error:
         raise _wrong(given, f"has a value that {given.datatype} cannot hold: {error}") from error
 
 

@@ -17,16 +17,22 @@ READERS = ("GET", "HEAD")
 NO_TENSORS = "This deployment answers by a scoring script, which alone knows what its input means: send requests to /score."
 
 Handler = Callable[[exchange.Exchange], None]
+Refuser = Callable[[exchange.Exchange, answers.Answer], None]
+"""Sends a refusal as `http.py` does."""
 
 
 class Routes:
-    """`tensors` says what the model takes and gives; None where a script answers. `infer` takes a request on."""
+    """`tensors` says what the model takes and gives; None where a script answers. `infer` takes a request on, `refuse`
+    does not."""
 
-    def __init__(self, settings: config.Config, tensors: Optional[Dict[str, Any]], *, infer: Handler) -> None:
+    def __init__(
+        self, settings: config.Config, tensors: Optional[Dict[str, Any]], *, infer: Handler, refuse: Refuser
+    ) -> None:
         self._name, self._version = model_name(settings)
         self._endpoint = settings.endpoint
         self._tensors = tensors
         self._infer = infer
+        self._refuse = refuse
 
     def handler(self, path: str) -> Optional[Handler]:
         found = _MODEL.fullmatch(path)
@@ -36,17 +42,32 @@ class Routes:
                 PREFIX + "/health/live": {"live": True},
                 PREFIX + "/health/ready": {"ready": True},
             }  # fmt: skip
-            return None if path not in fixed else _telling(fixed[path])
+            return None if path not in fixed else self._telling(fixed[path])
         if not self._is_ours(found["name"], found["version"]):
-            return _refusing(404, f"There is no model {found['name'][:80]!r} here; there is {self._name!r}.")
+            return self._refusing(
+                404, f"There is no model {found['name'][:80]!r} here; there is {self._name!r}."
+            )
         if found["rest"] == "/ready":
-            return _telling({"name": self._name, "ready": True})
+            return self._telling({"name": self._name, "ready": True})
         if found["rest"] == "/infer":
-            return self._infer if self._tensors is not None else _refusing(400, NO_TENSORS)
-        return _telling(self._metadata())
+            return self._infer if self._tensors is not None else self._refusing(400, NO_TENSORS)
+        return self._telling(self._metadata())
 
     def _is_ours(self, name: str, version: Optional[str]) -> bool:
         return name in (self._name, self._endpoint) and version in (None, self._version)
+
+    def _telling(self, what: Dict[str, Any]) -> Handler:
+        answer = answers.Answer(200, answers.encode(what))
+
+        def tell(asked: exchange.Exchange) -> None:
+            if asked.scope.method not in READERS:
+                return self._refuse(asked, _not_allowed("GET, HEAD"))
+            return asked.answer_with(answer)
+
+        return tell
+
+    def _refusing(self, status: int, text: str) -> Handler:
+        return lambda asked: self._refuse(asked, inference.refusal(status, text))
 
     def _metadata(self) -> Dict[str, Any]:
         described = self._tensors or {"platform": "python", "inputs": [], "outputs": []}
@@ -57,19 +78,6 @@ def model_name(settings: config.Config) -> List[str]:
     """Name and version."""
     model = settings.models[0] if settings.models and isinstance(settings.models[0], dict) else {}
     return [str(model.get("name") or settings.endpoint or "model"), str(model.get("version") or "1")]
-
-
-def _telling(what: Dict[str, Any]) -> Handler:
-    answer = answers.Answer(200, answers.encode(what))
-
-    def tell(asked: exchange.Exchange) -> None:
-        asked.answer(answer if asked.scope.method in READERS else _not_allowed("GET, HEAD"))
-
-    return tell
-
-
-def _refusing(status: int, text: str) -> Handler:
-    return lambda asked: asked.answer_with(inference.refusal(status, text))
 
 
 def _not_allowed(allowed: str) -> answers.Answer:

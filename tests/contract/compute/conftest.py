@@ -1,14 +1,12 @@
 """A place for services: short paths, closed folders, everything ended afterwards."""
 
 import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from zaffre.server.compute.backends import local_processes
+from zaffre.testing import folders
 
 UID = 64321
 
@@ -16,9 +14,8 @@ UID = 64321
 @pytest.fixture
 def place():
     """A closed folder like ZAFFRE_HOME."""
-    home = Path(tempfile.mkdtemp(prefix="zaffre-test-"))
-    yield home
-    shutil.rmtree(home)
+    with folders.short() as home:
+        yield home
 
 
 @pytest.fixture

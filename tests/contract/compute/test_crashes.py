@@ -119,7 +119,7 @@ def test_a_killed_shim_takes_its_process_along(make_runner, place, isolated):
     pid = runner.status("sleeper").pid
     (spec,) = (place / "services").glob("*/spec.json")
     os.kill(records.lock_holder(str(spec.parent)), signal.SIGKILL)
-    assert runner.wait("sleeper", timeout_s=10)
+    assert runner.wait("sleeper", timeout_s=60)
     service_child.await_that(lambda: not service_child.is_running(pid), "the process ends, too")
     status = runner.status("sleeper")
     assert (status.alive, status.state, status.pid) == (False, "exited", None)

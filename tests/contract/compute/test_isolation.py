@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -147,8 +148,7 @@ def test_other_processes_are_out_of_reach(look, runner):
 
 
 def test_temporary_files_and_shared_memory_are_its_own(look):
-    outside = Path("/dev/shm/zaffre-test-outside")
-    outside.touch()
+    outside = Path(tempfile.mkdtemp(prefix="zaffre-test-outside-", dir="/dev/shm"))
     try:
         facts, _ = look("""
             import tempfile
@@ -159,7 +159,7 @@ def test_temporary_files_and_shared_memory_are_its_own(look):
             tell(place=place, shm=os.listdir("/dev/shm"), cwd=can(pathlib.Path("here").touch), home=os.environ["HOME"] == os.getcwd())
         """)
     finally:
-        outside.unlink()
+        outside.rmdir()
     assert facts == {"place": "/tmp", "shm": ["mine"], "cwd": True, "home": True}
     assert not Path("/dev/shm/mine").exists()
     assert not Path("/var/tmp/mine").exists()
@@ -220,10 +220,11 @@ def test_a_missing_model_never_means_less_isolation(runner, place):
     assert "ran\n" not in runner.logs("broken")
 
 
-def test_nothing_changes_outside(look, model):
-    before = Path("/proc/self/mountinfo").read_text()
+def test_nothing_changes_outside(look, model, place):
     look("tell()", read_only_paths=(str(model),), binds=((str(model), "/var/azureml-app/m"),))
-    assert Path("/proc/self/mountinfo").read_text() == before
+    # Other tests mount, too, at the same time: only what names our places is ours.
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    assert [line for line in mounts if str(place) in line or "azureml-app" in line] == []
 
 
 def test_limits_hold_where_the_kernel_lets_us(look):
@@ -265,7 +266,7 @@ def test_no_control_group_is_left(runner, place, end):
     assert all(group.is_dir() for group in groups)
     if end == "stop":
         runner.stop("limited", drain_s=5)
-        assert runner.wait("limited", timeout_s=20)
+        assert runner.wait("limited", timeout_s=60)
     else:
         runner.kill("limited")
     assert not any(group.exists() for group in groups)
@@ -435,7 +436,7 @@ def test_it_cannot_choose_what_the_router_connects_to(runner):
             id="probe",
             argv=(sys.executable, "-u", "-c", PRELUDE + textwrap.dedent(code)),
             listen=True,
-            liveness=ports.Probe(period_s=1, timeout_s=1),
+            liveness=ports.Probe(period_s=1, timeout_s=30),
         )
     )
     service_child.await_that(path.is_socket, "the socket")

@@ -49,7 +49,7 @@ class Shell:
         return self.out(*words, "-o", "tsv").removesuffix("\n")
 
     @staticmethod
-    def until(check, what, timeout_s=60.0):
+    def until(check, what, timeout_s=180.0):
         """Waits until the check holds; returns what it gave."""
         end = time.monotonic() + timeout_s
         while not (found := check()):

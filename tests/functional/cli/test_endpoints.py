@@ -172,7 +172,7 @@ def follow_until_it_goes(zaffre, name):
         first = watcher.stdout.readline()
         zaffre("online-endpoint", "delete", "-n", name, "--yes")
         lines = [first, *watcher.stdout]
-        assert watcher.wait(30) == 0
+        assert watcher.wait(120) == 0
     return lines
 
 
@@ -332,15 +332,17 @@ def test_figures_of_the_last_hour(deployed, files):
 def test_prometheus_is_told_with_a_token_for_reading(deployed, files):
     server = json.loads((Path(deployed.home) / "server.json").read_text())
     address = f"{server['url']}/metrics"
-    assert httpx.get(address).status_code == 401
+    assert httpx.get(address, timeout=60).status_code == 401
     made = json.loads(deployed.out("token", "create", "--name", "prometheus", "--role", "reader"))
     bearer = {"authorization": f"Bearer {made['token']}"}
     scoring = deployed.value("online-endpoint", "show", "-n", "kept", "--query", "scoring_uri")
-    assert httpx.post(scoring, json={}).status_code == 401  # the router's own refusals are a family, too
+    assert (
+        httpx.post(scoring, json={}, timeout=60).status_code == 401
+    )  # the router's own refusals are a family, too
     invoke(deployed, files)
 
     def families():
-        answer = httpx.get(address, headers=bearer)
+        answer = httpx.get(address, headers=bearer, timeout=60)
         assert answer.status_code == 200, answer.text
         return {found.name: found for found in parser.text_string_to_metric_families(answer.text)}
 
@@ -350,13 +352,16 @@ def test_prometheus_is_told_with_a_token_for_reading(deployed, files):
 
     (sample,) = deployed.until(served, "the count of the request")
     assert sample.labels == {"workspace": "default", "endpoint": "kept", "deployment": "blue", "code": "200"}
-    deployed.until(lambda: "zaffre_router_refusals" in families(), "the count of the refusal", timeout_s=20)
+    optional = {"zaffre_machine_gpu_utilization_ratio", "zaffre_machine_gpu_memory_bytes"}
+    deployed.until(lambda: set(catalogue.BY_NAME) - set(families()) <= optional, "every family")
     found = families()
     routes = {item.labels["route"] for item in found["zaffre_http_requests"].samples}
     assert "/metrics" in routes
     assert not [route for route in routes if "kept" in route]
     assert any(route.startswith("/workspaces/{workspace}/online-endpoints/{") for route in routes)
-    workers = {item.labels["worker"] for item in found["zaffre_worker_step_duration_seconds"].samples}
-    assert {"online-endpoints", "event-relay", "telemetry"} <= workers
-    optional = {"zaffre_machine_gpu_utilization_ratio", "zaffre_machine_gpu_memory_bytes"}
-    assert set(catalogue.BY_NAME) - set(found) <= optional
+
+    def workers():
+        steps = families()["zaffre_worker_step_duration_seconds"].samples
+        return {item.labels["worker"] for item in steps}
+
+    deployed.until(lambda: workers() >= {"online-endpoints", "event-relay", "telemetry"}, "every worker")

@@ -131,7 +131,7 @@ class Editor:
     """The few messages of the Debug Adapter Protocol that an editor sends to attach, break and go on."""
 
     def __init__(self, port):
-        self._link = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._link = socket.create_connection(("127.0.0.1", port), timeout=240)
         self._file = self._link.makefile("rwb")
         self._number = 0
 
@@ -198,7 +198,7 @@ def test_a_debugger_attaches_before_the_script_starts_and_may_take_its_time(trie
     assert json.loads(shown)["instances_ready"] == 0
     assert create.poll() is None, "nothing answers yet"
     editor.attach("/var/azureml-app/code/score.py", line)
-    _, rest = create.communicate(timeout=60)
+    _, rest = create.communicate(timeout=240)
     assert create.returncode == 0
     assert "the factor is 5" in rest
     rows = ("-d", "green", "-r", folder / "rows.json")
@@ -206,7 +206,7 @@ def test_a_debugger_attaches_before_the_script_starts_and_may_take_its_time(trie
     thread = editor.await_("event", "stopped")["threadId"]
     assert call.poll() is None
     editor.send("continue", threadId=thread)
-    assert json.loads(call.communicate(timeout=60)[0]) == [5, 10]
+    assert json.loads(call.communicate(timeout=240)[0]) == [5, 10]
 
 
 def test_no_debugger_is_waited_for_on_a_server_of_others(zaffre, folder):

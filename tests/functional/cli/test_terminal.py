@@ -27,7 +27,7 @@ class Terminal:
         os.close(theirs)
         self.seen = ""
 
-    def read_until(self, text, timeout_s=90):
+    def read_until(self, text, timeout_s=240):
         end = time.monotonic() + timeout_s
         while text not in self.seen:
             assert time.monotonic() < end, self.seen
@@ -48,12 +48,12 @@ class Terminal:
     def type(self, text):
         os.write(self.descriptor, text.encode())
 
-    def end(self, timeout_s=90):
+    def end(self, timeout_s=240):
         end = time.monotonic() + timeout_s
         while self._read():
             assert time.monotonic() < end, self.seen
         os.close(self.descriptor)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
 
 def test_without_a_server_a_person_is_asked(fresh):
@@ -109,7 +109,7 @@ def test_an_interrupt_ends_with_130_and_the_upload_can_go_on(zaffre, tmp_path):
     rest = process.stderr.read()
     process.stdout.close()
     process.stderr.close()
-    code = process.wait(timeout=60)
+    code = process.wait(timeout=120)
     if code == 0:
         pytest.skip("the upload was faster than the signal")
     assert code == 130

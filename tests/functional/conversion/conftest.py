@@ -1,23 +1,19 @@
 """A house with a worker of tasks, and a desk to ask it for conversions."""
 
 import io
-import shutil
-import tempfile
-from pathlib import Path
 
 import joblib
 import pytest
 
 from zaffre.contracts import conversion as contract
 from zaffre.server.conversion import service
-from zaffre.testing import online, tooling
+from zaffre.testing import folders, online, tooling
 
 
 @pytest.fixture
 def home():
-    folder = Path(tempfile.mkdtemp(prefix="zaffre-test-"))
-    yield folder
-    shutil.rmtree(folder)
+    with folders.short() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -60,7 +56,7 @@ def desk(house):
     made.stop()
     for job in made.means.runner.list():
         made.means.runner.cancel(job)
-        made.means.runner.wait(job, timeout_s=30)
+        made.means.runner.wait(job, timeout_s=120)
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_a_conversion_survives_the_server(desk):
     desk.until(desk.means.runner.list)
     desk.stop()
     assert desk.operation(asked["id"])["state"] == "Running"
-    desk.means.runner.wait(asked["id"], timeout_s=60)
+    desk.means.runner.wait(asked["id"], timeout_s=200)
     started = desk.means.runner.status(asked["id"]).started_at
     desk.restart()
     done = desk.wait(asked)

@@ -1,9 +1,6 @@
 """A house whose replicas are real processes, and a few scripts for them to run."""
 
-import shutil
-import tempfile
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,7 +13,7 @@ from zaffre.server.compute import service as compute
 from zaffre.server.endpoints.online import deployments, keys, logs, service
 from zaffre.server.registry.environments import service as environments
 from zaffre.server.registry.models import service as models
-from zaffre.testing import load, online
+from zaffre.testing import folders, load, online
 
 SCRIPT = """
 import json, os, time
@@ -30,12 +27,18 @@ def run(raw_data):
     return {{"word": word, "pid": os.getpid(), "model": open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.txt")).read()}}
 """
 
+PATIENT = {
+    "max_concurrent_requests_per_instance": 8,
+    "max_queue_wait_ms": 30_000,
+    "request_timeout_ms": 30_000,
+}
+"""However slow the machine is, a request that waits for a process is answered."""
+
 
 @pytest.fixture
 def home():
-    folder = Path(tempfile.mkdtemp(prefix="zaffre-test-"))
-    yield folder
-    shutil.rmtree(folder)
+    with folders.short() as folder:
+        yield folder
 
 
 def open_house(home, **options):
@@ -120,7 +123,7 @@ class Desk:
                 "environment": "azureml:sk:1",
                 "code_configuration": {"code": f"{code}/code", "scoring_script": "score.py"},
                 "instance_type": "Standard_DS3_v2",
-                "request_settings": {"max_concurrent_requests_per_instance": 8},
+                "request_settings": PATIENT,
                 **fields,
             }
         )
@@ -183,9 +186,9 @@ class Desk:
         return f"{self.house.router.url}/default/churn/"
 
     def get(self, url, key="none"):
-        return httpx.get(url, headers={"authorization": f"Bearer {key}"}, timeout=30)
+        return httpx.get(url, headers={"authorization": f"Bearer {key}"}, timeout=60)
 
-    def wait(self, operation, timeout_s=60):
+    def wait(self, operation, timeout_s=180):
         """The operation when it has ended."""
         deadline = time.monotonic() + timeout_s
         while operation["state"] == "Running":
@@ -196,7 +199,7 @@ class Desk:
                 operation = operations.get(uow, operation["id"])
         return operation
 
-    def until(self, condition, timeout_s=30):
+    def until(self, condition, timeout_s=120):
         deadline = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:
@@ -210,7 +213,7 @@ class Desk:
     def call(self, body=None, headers=None):
         fields = {"authorization": f"Bearer {self.keys()['primary_key']}", **(headers or {})}
         return httpx.post(
-            f"{self.house.router.url}/default/churn/score", json=body or {}, headers=fields, timeout=30
+            f"{self.house.router.url}/default/churn/score", json=body or {}, headers=fields, timeout=60
         )
 
     def steady(self, connections=4, body=b"{}"):

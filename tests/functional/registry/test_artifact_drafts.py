@@ -137,7 +137,7 @@ class Breaker:
 
 def await_rest(folder):
     """Until the server has noticed that nobody sends any more."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         for file in folder.iterdir():
             with file.open("rb") as opened, contextlib.suppress(BlockingIOError):

@@ -1,11 +1,7 @@
 """A real Envoy below a real runner, with toy upstreams where replicas would be."""
 
-import shutil
-import socket
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +9,7 @@ import pytest
 from zaffre.core import errors
 from zaffre.server.compute.backends import local_processes
 from zaffre.server.endpoints.router import envoy, generations, wanted
-from zaffre.testing import load, upstream
+from zaffre.testing import folders, load, postgres, upstream
 
 KEYS = {"primary": "p" * 40, "secondary": "s" * 40}
 
@@ -21,10 +17,9 @@ KEYS = {"primary": "p" * 40, "secondary": "s" * 40}
 @pytest.fixture
 def place():
     """A home and a runtime folder with short paths."""
-    folder = Path(tempfile.mkdtemp(prefix="zaffre-test-"))
-    (folder / "run").mkdir(mode=0o700)
-    yield folder
-    shutil.rmtree(folder)
+    with folders.short() as folder:
+        (folder / "run").mkdir(mode=0o700)
+        yield folder
 
 
 @pytest.fixture
@@ -32,16 +27,10 @@ def runner(place):
     return local_processes.LocalServiceRunner(place / "services", place / "run", python=sys.executable)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.fixture
 def make_router(runner, place):
     """A function that gives a router object for the one router of this test, as a restarted control plane would."""
-    port = free_port()
+    port = postgres.free_port()
     made = []
 
     def make(**settings):
@@ -64,7 +53,7 @@ def router(make_router):
 
 
 def await_running(router):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         try:
             router.hosts()
@@ -122,7 +111,7 @@ def make_state(
 @pytest.fixture
 def call(router):
     """A function that sends one request to the endpoint."""
-    with httpx.Client(base_url=router.url, timeout=20) as client:
+    with httpx.Client(base_url=router.url, timeout=120) as client:
 
         def send(path="/default/churn/score", *, key=KEYS["primary"], headers=None, json=None, method="POST"):
             fields = {**({"authorization": f"Bearer {key}"} if key else {}), **(headers or {})}

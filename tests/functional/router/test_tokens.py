@@ -48,7 +48,7 @@ def wish(state, blue, providers, *, rule=None, others=()):
 @pytest.fixture
 def ask(router):
     """A function that sends a token to an endpoint; gives status and detail."""
-    with httpx.Client(base_url=router.url, timeout=20) as client:
+    with httpx.Client(base_url=router.url, timeout=120) as client:
 
         def send(token, endpoint="churn", **fields):
             headers = {"authorization": f"Bearer {token}"} if token is not None else {}
@@ -66,7 +66,7 @@ def test_a_good_token_opens_its_endpoint_and_replicas_do_not_see_it(router, upst
     assert ask(token) == (200, "")
     assert ask(issuer.token(audience=["x", AUDIENCE])) == (200, "")
     headers = httpx.post(
-        f"{router.url}/default/churn/score", headers={"authorization": f"Bearer {token}"}, json={}
+        f"{router.url}/default/churn/score", headers={"authorization": f"Bearer {token}"}, json={}, timeout=60
     ).json()["headers"]
     assert "authorization" not in headers
     assert not any("jwt" in name for name in headers)
@@ -156,14 +156,15 @@ def test_refused_tokens_are_counted_for_their_endpoint(router, upstreams, state,
 def test_a_token_in_the_address_is_no_token(router, upstreams, state, issuer):
     router.apply(wish(state, upstreams("blue"), [provider(issuer)]))
     token = issuer.token(audience=AUDIENCE)
-    assert httpx.post(f"{router.url}/default/churn/score?access_token={token}", json={}).status_code == 401
+    url = f"{router.url}/default/churn/score?access_token={token}"
+    assert httpx.post(url, json={}, timeout=60).status_code == 401
 
 
 def test_a_token_ends_when_it_says_so_although_it_was_seen_before(router, upstreams, state, issuer, ask):
     router.apply(wish(state, upstreams("blue"), [provider(issuer)]))
-    token = issuer.token(audience=AUDIENCE, exp=int(time.time()) + 2)
+    token = issuer.token(audience=AUDIENCE, exp=int(time.time()) + 3)
     assert ask(token)[0] == 200
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while ask(token)[0] == 200:
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from zaffre.testing import postgres
+
 BOOT = Path(__file__).parents[3] / "src" / "zaffre_runtime" / "zaffre_boot.py"
-START_LIMIT_S = 60
+START_LIMIT_S = 240
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=30):
+    def __init__(self, path, timeout=120):
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
@@ -58,12 +60,12 @@ class Replica:
                 cwd=folder,
             )
 
-    def connection(self, timeout=30):
+    def connection(self, timeout=120):
         if self.config.get("socket"):
             return UnixConnection(self.config["socket"], timeout)
         return http.client.HTTPConnection("127.0.0.1", self.config["port"], timeout=timeout)
 
-    def ask(self, method="POST", path="/score", body=None, headers=None, timeout=30):
+    def ask(self, method="POST", path="/score", body=None, headers=None, timeout=120):
         connection = self.connection(timeout)
         with contextlib.closing(connection):
             connection.request(method, path, body=body, headers=headers or {})
@@ -121,12 +123,6 @@ def _plain_environment():
     return {**{name: os.environ[name] for name in keep if name in os.environ}, **quiet}
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
 def _starter():
     """Unix sockets need short paths, so each replica gets a short folder of its own."""
@@ -134,7 +130,7 @@ def _starter():
 
         def start(script=None, *, ready=True, tcp=False, environ=None, files=None, **settings):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zs")))
-            address = {"port": free_port()} if tcp else {"socket": str(folder / "x.sock")}
+            address = {"port": postgres.free_port()} if tcp else {"socket": str(folder / "x.sock")}
             config = {
                 "deployment": "blue",
                 "endpoint": "churn",

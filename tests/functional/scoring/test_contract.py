@@ -140,16 +140,30 @@ def test_an_id_over_100_characters_is_431(echo, name):
 
 @pytest.mark.parametrize(
     ("line", "status"),
-    [("POST /score", 431), ("POST /nowhere", 404), ("DELETE /score", 405), ("POST /", 405)],
+    [
+        ("POST /score", 431),
+        ("POST /score", 413),
+        ("POST /nowhere", 404),
+        ("DELETE /score", 405),
+        ("POST /", 405),
+        ("POST /v2/models/other/infer", 404),
+        ("POST /v2/health/live", 405),
+    ],
 )
-def test_a_refusal_reaches_a_caller_who_sends_the_body_late_and_keeps_the_connection(echo, line, status):
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_refusal_reaches_a_caller_who_sends_the_body_late(echo, line, status, chunked):
     too_long = f"x-request-id: {'i' * 101}\r\n" if status == 431 else ""
+    size = 1001 if status == 413 else 1
+    framed = "transfer-encoding: chunked" if chunked else f"content-length: {size}"
+    body = b"%x\r\n%s\r\n" % (size, b"a" * size) if chunked else b"a" * size
     connection = echo.connection()
     connection.connect()
     with contextlib.closing(connection.sock) as sock:
-        sock.sendall(f"{line} HTTP/1.1\r\nhost: x\r\n{too_long}content-length: 1\r\n\r\n".encode())
+        sock.sendall(f"{line} HTTP/1.1\r\nhost: x\r\n{too_long}{framed}\r\n\r\n".encode())
         assert echo.ask(body="a").status == 200  # so the head is read, by the one thread that reads
-        sock.sendall(b"a")
+        sock.sendall(body)
+        assert echo.ask(body="a").status == 200
+        sock.sendall(b"0\r\n\r\n" if chunked else b"")
         assert sock.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
         sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")

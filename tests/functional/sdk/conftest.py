@@ -17,10 +17,10 @@ def home(tmp_path_factory):
     """The home of a running server."""
     home = tmp_path_factory.mktemp("sdk") / "home"
     environment = os.environ | {"ZAFFRE_HOME": str(home)}
-    subprocess.run([ZAFFRE, "server", "start"], env=environment, check=True, capture_output=True, timeout=120)
+    subprocess.run([ZAFFRE, "server", "start"], env=environment, check=True, capture_output=True, timeout=240)
     yield home
     subprocess.run(
-        [ZAFFRE, "server", "stop", "--all"], env=environment, check=True, capture_output=True, timeout=120
+        [ZAFFRE, "server", "stop", "--all"], env=environment, check=True, capture_output=True, timeout=240
     )
 
 

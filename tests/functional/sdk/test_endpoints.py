@@ -77,7 +77,7 @@ def test_a_notebook_for_azure_runs_as_it_is(ml_client, endpoint, code):
         b"{}",
         {"Authorization": f"Bearer {keys.secondary_key}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         assert json.load(answer) == ["blue"]
         revision = answer.headers["x-zaffre-revision"]
     assert revision == ml_client.online_deployments.get("blue", endpoint.name).revision

@@ -60,7 +60,7 @@ def endpoint(client):
 
 def knock(endpoint, token):
     headers = {"authorization": f"Bearer {token}"}
-    answer = httpx.post(endpoint.scoring_uri, headers=headers, json={})
+    answer = httpx.post(endpoint.scoring_uri, headers=headers, json={}, timeout=60)
     assert answer.status_code in (INSIDE, OUTSIDE), answer.text
     return answer.status_code
 
@@ -70,7 +70,7 @@ def test_aml_token_opens_its_own_endpoint_until_it_is_made_anew(server, client, 
     before = time.time()
     token = client.online_endpoints.get_keys("one")
     assert token.token_type == "Bearer"
-    assert 3590 < token.expiry_time_utc - before < 3610
+    assert 3590 < token.expiry_time_utc - before < 3900
     assert before < token.refresh_after_time_utc < token.expiry_time_utc
     assert token.access_token not in repr(token)
     assert knock(one, token.access_token) == INSIDE
@@ -141,7 +141,7 @@ def test_a_new_signing_key_fails_nobody(client, endpoint):
     assert made["kid"]
 
 
-def await_inside(endpoint, token, *, within_s=30):
+def await_inside(endpoint, token, *, within_s=120):
     end = time.monotonic() + within_s
     while knock(endpoint, token) != INSIDE:
         assert time.monotonic() < end, "the token was not accepted in time"
@@ -181,7 +181,7 @@ def test_keys_that_change_at_the_issuer_and_an_issuer_that_is_down(server, clien
     await_inside(plain, issuer.token(audience="https://ml.azure.com"))
     issuer.rotate("second", keep=1)
     fresh = issuer.token(audience="https://ml.azure.com")
-    await_inside(plain, fresh, within_s=issuers.AGAIN_S + 20)
+    await_inside(plain, fresh, within_s=issuers.AGAIN_S + 120)
     issuer.stop()
     try:
         server.stop()

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from zaffre.testing import waiting
+
 
 def test_the_first_start_makes_a_workspace_and_a_token_for_the_owner_alone(server):
     for name in ("token", "server.json", "zaffre.db"):
@@ -36,10 +38,12 @@ def test_a_restart_keeps_port_token_and_data(server):
 def test_the_audit_says_who_what_when_and_why(server):
     with server.client() as client:
         client.post("/workspaces", json={"name": "plant"}, headers={"X-Zaffre-Reason": "a new line"})
-        for _ in range(200):
-            lines = client.get("/audit", params={"workspace": "plant"}).json()["items"]
-            if lines:
-                break
+
+        def told():
+            return client.get("/audit", params={"workspace": "plant"}).json()["items"]
+
+        waiting.until(told)
+        lines = told()
     assert [(line["actor"], line["action"], line["subject"], line["reason"]) for line in lines] == [
         ("owner", "WorkspaceCreated", "workspaces/plant", "a new line")
     ]
@@ -52,7 +56,7 @@ def test_a_second_server_on_the_same_home_is_refused_and_the_first_goes_on(serve
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 5
     assert "Another server" in done.stderr

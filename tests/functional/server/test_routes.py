@@ -16,7 +16,7 @@ def operations(document):
 
 def test_every_route_refuses_the_anonymous(shared):
     base = shared.facts()["url"]
-    with httpx.Client(base_url=base, timeout=30) as client:
+    with httpx.Client(base_url=base, timeout=60) as client:
         document = client.get("/openapi.json").json()
         routes = list(operations(document))
         assert len(routes) > 10
@@ -45,7 +45,7 @@ def test_the_document_hides_no_route(shared):
 
 
 def test_every_route_says_what_it_does(shared):
-    with httpx.Client(base_url=shared.facts()["url"]) as client:
+    with httpx.Client(base_url=shared.facts()["url"], timeout=60) as client:
         document = client.get("/openapi.json").json()
     silent = [
         (method, path)

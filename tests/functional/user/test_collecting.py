@@ -39,6 +39,7 @@ def collect(user):
             f"{address}/api/v1/{room}/collection",
             params={"dry_run": False, "grace_s": 0},
             headers={"Authorization": f"Bearer {token}"},
+            timeout=120,
         )
         for room in ("artifacts", "environments")
     ]
@@ -64,7 +65,7 @@ def replicas(user):
 
 def replica(user):
     """The folder of the one replica that lives, and its process; one of an earlier revision may be draining still."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while len(found := replicas(user)) != 1:
         assert time.monotonic() < end, found
         time.sleep(0.05)
@@ -113,7 +114,7 @@ def test_a_replica_that_is_gone_with_its_shim_is_started_afresh_after_a_collecti
     folder, _ = replica(served)
     collect(served)
     os.kill(records.lock_holder(str(folder)), signal.SIGKILL)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while served.post("kept", "{}").status_code != 200:
         assert time.monotonic() < end
     assert answers(served) == ["first", "1 2 3"]

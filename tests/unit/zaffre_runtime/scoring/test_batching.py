@@ -168,6 +168,6 @@ def test_a_request_during_serve_is_scored_on_the_serving_thread():
     one = Asked(1)
     plane.submit(one)
     plane.stop()
-    serving.join(30)
+    serving.join(120)
     assert seen == [serving]
     assert len(one.given) == 1

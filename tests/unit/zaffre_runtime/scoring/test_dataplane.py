@@ -85,7 +85,7 @@ def ask(plane, body=b"{}"):
     proto = asked._proto
     asked.body = body
     assert plane.submit(asked)
-    assert proto.answered.wait(10)
+    assert proto.answered.wait(120)
     return proto.status
 
 

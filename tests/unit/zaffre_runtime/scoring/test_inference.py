@@ -180,6 +180,12 @@ def test_any_bytes_are_read_or_refused(body, length):
         inference.decode(body, length, np)
 
 
+@pytest.mark.parametrize(("datatype", "value"), [("FP16", 65520.0), ("FP32", 1e39), ("INT8", 128)])
+def test_a_value_that_its_type_cannot_hold_is_refused(datatype, value):
+    with pytest.raises(errors.Refused, match=f"{datatype} cannot hold"):
+        inference.decode(one(data=[value], datatype=datatype, shape=[1]), None, np)
+
+
 @hypothesis.given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
@@ -234,7 +240,12 @@ def test_the_paths_around_a_model(path, status):
 
         answer = answer_with = told.append
 
-    routes = inference_routes.Routes(settings, {"inputs": [], "outputs": []}, infer=told.append)
+    routes = inference_routes.Routes(
+        settings,
+        {"inputs": [], "outputs": []},
+        infer=told.append,
+        refuse=lambda _, answer: told.append(answer),
+    )
     routes.handler(path)(Asked)
     assert told[0].status == status
     assert routes.handler("/v2/nothing") is None

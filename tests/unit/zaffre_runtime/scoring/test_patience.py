@@ -1,11 +1,19 @@
 """Who waits how long for a turn, and what an answer looks like behind a managed endpoint."""
 
 import json
-import time
+import types
 
 import pytest
 
 from zaffre_runtime.scoring import answers, config, patience
+
+NOW = 1000.0
+
+
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch):
+    """However long a test takes, no time passes but what it says."""
+    monkeypatch.setattr(patience, "time", types.SimpleNamespace(monotonic=lambda: NOW))
 
 
 class Waiting:
@@ -32,7 +40,7 @@ def queue():
     waiting._held_until = 0.0
 
     def enter(*waited_s):
-        found = [Waiting(time.monotonic() - waited) for waited in waited_s]
+        found = [Waiting(NOW - waited) for waited in waited_s]
         for one in found:
             waiting.begin(one)
         return found
@@ -52,20 +60,20 @@ def test_who_waited_too_long_is_not_scored(queue):
 def test_behind_a_long_call_the_watch_says_so_in_time_and_the_router_may_try_elsewhere(queue):
     waiting, enter = queue
     batch = enter(0.6, 0.1)
-    waiting.expire(time.monotonic())
+    waiting.expire(NOW)
     assert [one.statuses for one in batch] == [[429], []]
     assert (answers.ELSEWHERE, "1") in batch[0].given[0].headers
     assert (answers.ERROR_REASON, "too_many_pending_request") in batch[0].given[0].headers
     assert waiting.turn(batch) == [batch[1]]
-    waiting.expire(time.monotonic() + 60)
+    waiting.expire(NOW + 60)
     assert batch[1].statuses == []
 
 
 def test_who_was_held_while_the_process_came_back_has_the_whole_time(queue):
     waiting, enter = queue
-    waiting._held_until = time.monotonic() - 0.5
+    waiting._held_until = NOW - 0.5
     batch = enter(0.8, 0.8)
-    waiting.expire(time.monotonic())
+    waiting.expire(NOW)
     assert waiting.turn(batch) == batch
     assert waiting.turn(enter(6)) == []
 
@@ -73,12 +81,12 @@ def test_who_was_held_while_the_process_came_back_has_the_whole_time(queue):
 def test_a_process_that_stood_still_lets_nobody_pay_for_it(queue):
     waiting, enter = queue
     batch = enter(0.8)
-    waiting._ticked = time.monotonic() - 0.8
+    waiting._ticked = NOW - 0.8
     assert waiting.turn(batch) == batch
     batch = enter(0.8)
-    waiting._ticked = time.monotonic() - 0.8
-    waiting.tick(time.monotonic())
-    waiting.expire(time.monotonic())
+    waiting._ticked = NOW - 0.8
+    waiting.tick(NOW)
+    waiting.expire(NOW)
     assert waiting.turn(batch) == batch
     waiting._held_until = 0.0
     assert waiting.turn(enter(0.6)) == []
@@ -86,16 +94,16 @@ def test_a_process_that_stood_still_lets_nobody_pay_for_it(queue):
 
 def test_without_a_limit_only_the_timeout_counts():
     waiting = patience.Patience(config.Config(request_timeout_ms=1000))
-    batch = [Waiting(time.monotonic() - 0.9), Waiting(time.monotonic() - 0.9)]
+    batch = [Waiting(NOW - 0.9), Waiting(NOW - 0.9)]
     for one in batch:
         waiting.begin(one)
-    waiting.expire(time.monotonic() + 60)
+    waiting.expire(NOW + 60)
     assert waiting.turn(batch) == batch
 
 
 def test_a_limit_of_nothing_lets_in_who_comes_as_another_leaves():
     waiting = patience.Patience(config.Config(max_queue_wait_ms=0))
-    one = Waiting(time.monotonic())
+    one = Waiting(NOW)
     waiting.begin(one)
     assert waiting.turn([one]) == [one]
 
