@@ -49,7 +49,7 @@ def odd(place):
         request_settings={
             "max_concurrent_requests_per_instance": 50,
             "request_timeout_ms": TIMEOUT_MS,
-            "max_queue_wait_ms": TIMEOUT_MS,
+            "max_queue_wait_ms": 1000,
         },
         environment_variables={},
         resources={"limits": {"memory": "400Mi"}},

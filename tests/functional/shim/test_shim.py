@@ -195,7 +195,7 @@ def test_an_address_is_kept_while_its_process_is_started_again(service):
         argv=[sys.executable, "-c", ANSWERS, str(port)],
         kept_address=["127.0.0.1", port],
         restart={"policy": "always", "backoff_s": 2.0},
-        liveness={"path": "/", "port": port, "period_s": 60, "timeout_s": 60, "failure_threshold": 9},
+        liveness={"path": "/", "port": port, "period_s": 60, "timeout_s": 2, "failure_threshold": 9},
     )
     assert start(folder, *by_path(sys.executable)).returncode == 0
 

@@ -72,8 +72,11 @@ class Generations:
         return status.alive and status.state != "stopping"
 
     def _matching(self, alive: list[str]) -> str:
-        """The process that has the wanted configuration; the first one is started when none lives."""
-        for identity in alive or IDS[:1]:
+        """The process that has the wanted configuration; the first one is started when none lives.
+
+        The present one is asked first: the other may end between the look at it and the start, which would begin it anew.
+        """
+        for identity in sorted(alive, key=lambda one: one != self.current) or IDS[:1]:
             try:
                 self._runner.start(self._spec_of(identity))
             except errors.Conflict:
