@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, List, Optional, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 import msgspec
 
@@ -27,7 +27,7 @@ class Answer(msgspec.Struct, gc=False):
     content_type: str = JSON
     failed: bool = False
     exec_ms: Optional[float] = None
-    headers: List[Tuple[str, str]] = []
+    headers: Sequence[Tuple[str, str]] = ()
     refused: bool = False
 
 
@@ -56,7 +56,7 @@ def too_many(text: str, *, elsewhere: bool = False) -> Answer:
     answer = message(429, text)
     answer.headers = [("retry-after", "1"), (ERROR_REASON, TOO_MANY_PENDING)]
     if elsewhere:
-        answer.headers.append((ELSEWHERE, "1"))
+        answer.headers = [*answer.headers, (ELSEWHERE, "1")]
     return answer
 
 

@@ -6,7 +6,7 @@ Used by loaders. Works by what a value can do (`tolist`, `to_dict`), so that it 
 from __future__ import annotations
 
 import itertools
-from typing import Any, Callable, List, Sequence
+from typing import Any, Callable, List, Optional, Sequence
 
 
 class NotByRow(Exception):
@@ -14,6 +14,8 @@ class NotByRow(Exception):
 
 
 def plain(value: Any) -> Any:
+    if _is_numbers(value):
+        return value.tolist()
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -26,13 +28,14 @@ def plain(value: Any) -> Any:
         value = value.toarray()
     if hasattr(value, "tolist"):
         found = value.tolist()
-        return plain(found) if isinstance(found, list) and _holds_others(value) else _scalar(found)
+        return plain(found) if isinstance(found, list) else _scalar(found)
     return _scalar(value)
 
 
-def _holds_others(array: Any) -> bool:
+def _is_numbers(array: Any) -> bool:
     """Object, text, bytes and time arrays may hold what JSON has no word for; numbers cannot."""
-    return getattr(getattr(array, "dtype", None), "kind", "O") not in "biuf"
+    kind = getattr(getattr(array, "dtype", None), "kind", "O")
+    return kind in "biuf" and hasattr(array, "tolist")
 
 
 def _scalar(value: Any) -> Any:
@@ -78,6 +81,8 @@ def _sliced(output: Any, counts: Sequence[int]) -> List[Any]:
     whole = plain(output)
     if not isinstance(whole, list) or len(whole) != sum(counts):
         raise NotByRow
+    if len(counts) == len(whole) and max(counts) == 1:
+        return [[row] for row in whole]
     found, start = [], 0
     for count in counts:
         found.append(whole[start : start + count])
@@ -85,17 +90,22 @@ def _sliced(output: Any, counts: Sequence[int]) -> List[Any]:
     return found
 
 
-def table(parts: List[Any], dtype: Any, numpy: Any) -> Any:
-    """One array of the rows of several requests, each a list of rows or an array of this type."""
+def table(parts: List[Any], dtype: Any, numpy: Any, *, width: Optional[int] = None) -> Any:
+    """One array of the rows of several requests, each a list of rows or an array of this type. `width` is said where all
+    rows are known to have as many values: then nothing has to be found out about them."""
     if all(type(part) is list for part in parts):
         rows = parts[0] if len(parts) == 1 else list(itertools.chain.from_iterable(parts))
-        return numpy.array(rows, dtype=dtype)
+        if width is None:
+            return numpy.array(rows, dtype=dtype)
+        values = numpy.fromiter(itertools.chain.from_iterable(rows), dtype, len(rows) * width)
+        return values.reshape(len(rows), width)
     if len(parts) == 1:
         return parts[0]
     return numpy.concatenate([numpy.asarray(part, dtype=dtype) for part in parts])
 
 
 def rectangular(rows: Sequence[Sequence[Any]], width: int, *, refuse: Callable[[str], Exception]) -> None:
-    for index, row in enumerate(rows):
+    for row in rows:
         if len(row) != width:
+            index = next(index for index, row in enumerate(rows) if len(row) != width)
             raise refuse(f"row {index} has {len(row)} values, the model takes {width}")

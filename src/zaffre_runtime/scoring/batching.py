@@ -44,14 +44,6 @@ class Model(Protocol):
     def schemas(self) -> swagger.Schemas: ...
 
 
-class _Member(msgspec.Struct, gc=False):
-    """One request of a call: where its answer goes, and the request where it came as tensors."""
-
-    index: int
-    rows: Rows
-    request: Optional[inference.Request]
-
-
 class Batched:
     """`name` and `version` are the model's, as the inference protocol repeats them. `here` prepares the thread that calls it
     for calls of the model, where it may be called on another than the one that loaded it."""
@@ -87,61 +79,78 @@ class Batched:
             self._model.predict([self._model.parse(example)])
 
     def score(self, exchanges: List[exchange.Exchange]) -> List[answers.Answer]:
-        found: List[Optional[answers.Answer]] = [None] * len(exchanges)
-        groups: Dict[Hashable, List[_Member]] = {}
+        alike = self._alike(exchanges)
+        return self._in_groups(exchanges) if alike is None else self._predict(alike, {})
+
+    def _alike(self, exchanges: List[exchange.Exchange]) -> Optional[List[Rows]]:
+        """Nearly always: bodies of /score that go into one call. None when there is anything else among them."""
+        parse = self._model.parse
+        try:
+            rows = [parse(asked.body or _body(asked)) for asked in exchanges if not asked.is_inference]
+        except errors.Refused:
+            return None
+        if len(rows) < len(exchanges) or len({one.key for one in rows}) > 1:
+            return None
+        return rows if len(rows) == 1 or (self._joins and rows[0].key is not None) else None
+
+    def _in_groups(self, exchanges: List[exchange.Exchange]) -> List[answers.Answer]:
+        found: Dict[int, answers.Answer] = {}
+        rows: Dict[int, Rows] = {}
+        requests: Dict[int, inference.Request] = {}
+        groups: Dict[Hashable, List[int]] = {}
         for index, asked in enumerate(exchanges):
             try:
-                member = self._member(index, asked)
+                rows[index] = self._rows(index, asked, requests)
             except errors.Refused as refusal:
                 refuse = inference.refusal if asked.is_inference else answers.refusal
                 found[index] = refuse(refusal.status, refusal.message)
             else:
-                key = member.rows.key
+                key = rows[index].key
                 joined = key is not None and self._joins
-                groups.setdefault((True, key) if joined else (False, index), []).append(member)
+                groups.setdefault((True, key) if joined else (False, index), []).append(index)
         for members in groups.values():
-            for member, answer in zip(members, self._predict(members)):
-                found[member.index] = answer
-        return [answer for answer in found if answer is not None]
+            tensors = {place: requests[index] for place, index in enumerate(members) if index in requests}
+            found.update(zip(members, self._predict([rows[index] for index in members], tensors)))
+        return [found[index] for index in range(len(exchanges))]
 
-    def _member(self, index: int, asked: exchange.Exchange) -> _Member:
+    def _rows(self, index: int, asked: exchange.Exchange, requests: Dict[int, inference.Request]) -> Rows:
         if not asked.is_inference:
-            return _Member(index, self._model.parse(_body(asked)), None)
+            return self._model.parse(asked.body or _body(asked))
         request = inference.decode(asked.body, asked.header(inference.HEADER), _numpy())
         method = inference_rows.method(request, self._methods)
         rows = self._from_tensors(request.inputs, method)
         if rows is None:
             rows = self._model.parse(inference_rows.body(request, method))
-        return _Member(index, rows, request)
+        requests[index] = request
+        return rows
 
-    def _predict(self, members: List[_Member]) -> List[answers.Answer]:
+    def _predict(self, inputs: List[Rows], tensors: Dict[int, inference.Request]) -> List[answers.Answer]:
+        """One call. `tensors` are the requests, by their place among the inputs, that came as such."""
         started = time.perf_counter()
         try:
-            output = self._model.predict([member.rows for member in members])
+            output = self._model.predict(inputs)
         except errors.Refused as refusal:
-            if len(members) > 1 or members[0].request is None:
+            if len(inputs) > 1 or not tensors:
                 raise
             return [inference.refusal(refusal.status, refusal.message)]
         exec_ms = (time.perf_counter() - started) * 1000
-        counts = [member.rows.size for member in members]
+        counts = [one.size for one in inputs]
         try:
-            if all(member.request is None for member in members):
-                values = arrays.parts(output, counts)
-                return [_plain(value, exec_ms) for value in values]
+            if not tensors:
+                return [_plain(value, exec_ms) for value in arrays.parts(output, counts)]
             slices = arrays.slices(output, counts)
         except arrays.NotByRow:
             self._joins = False  # this model does not answer row by row: from now on each request alone
-            return [self._predict([member])[0] for member in members]
-        return [self._rendered(member, part, exec_ms) for member, part in zip(members, slices)]
+            alone = [{0: tensors[place]} if place in tensors else {} for place in range(len(inputs))]
+            return [self._predict([one], tensor)[0] for one, tensor in zip(inputs, alone)]
+        return [self._rendered(tensors.get(place), part, exec_ms) for place, part in enumerate(slices)]
 
-    def _rendered(self, member: _Member, part: Any, exec_ms: float) -> answers.Answer:
-        if member.request is None:
+    def _rendered(self, request: Optional[inference.Request], part: Any, exec_ms: float) -> answers.Answer:
+        if request is None:
             return _plain(arrays.plain(part), exec_ms)
         try:
-            outputs = inference_rows.outputs(member.request, part, _numpy())
-            return inference.encode(
-                member.request, outputs, self._name, version=self._version, exec_ms=exec_ms
-            )
+            outputs = inference_rows.outputs(request, part, _numpy())
+            return inference.encode(request, outputs, self._name, version=self._version, exec_ms=exec_ms)
         except errors.Refused as refusal:
             return inference.refusal(refusal.status, refusal.message)
 

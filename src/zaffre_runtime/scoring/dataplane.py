@@ -157,7 +157,7 @@ class DataPlane:
             is_calm = len(batch) == 1 and time.monotonic() - call.started < QUICK_S
             self._calm = self._calm + 1 if is_calm else 0
         for one, answer in zip(batch, found):
-            one.answer(self._from_us(answer))
+            one.answer(answer if answer.status == 200 else self._from_us(answer))
         self.meter.called(call, self._waiting.qsize())
         if self._tap is not None:
             for one, answer in zip(batch, found):

@@ -6,6 +6,7 @@ claims it first (the data plane, or the watch when time is up).
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from typing import Any, Callable, List, Optional, Set, Tuple
@@ -15,6 +16,7 @@ from zaffre_runtime.scoring import answers
 HEADER_LIMIT = 100
 SERVER_VERSION = "zaffre/0.1.0"
 
+_UNKNOWN: List[Tuple[str, str]] = []
 FAILED = ("x-ms-run-function-failed", "True")
 WORKED = ("x-ms-run-function-failed", "False")
 
@@ -37,22 +39,30 @@ def identity(headers: Any) -> List[Tuple[str, str]]:
     """The ids of a request, repeated in its answer; x-ms-request-id is Azure's older name of the client's own id."""
     get = headers.get
     request_id = get("x-request-id") or new_request_id()
-    client = get("x-ms-client-request-id", "")
-    legacy = get("x-ms-request-id", "")
+    client = get("x-ms-client-request-id")
+    legacy = get("x-ms-request-id")
+    trace = get("traceid")
+    if client is None is legacy and trace is None and len(request_id) <= HEADER_LIMIT:
+        return [("x-request-id", request_id), ("x-ms-request-id", request_id)]
     client, legacy = client or legacy, legacy or client or request_id
     if len(request_id) > HEADER_LIMIT:
         raise HeadersTooLong(f"x-request-id must not exceed {HEADER_LIMIT} characters")
-    if len(client) > HEADER_LIMIT or len(legacy) > HEADER_LIMIT:
+    if len(client or "") > HEADER_LIMIT or len(legacy) > HEADER_LIMIT:
         raise HeadersTooLong(
             f"x-ms-request-id and x-ms-client-request-id must not exceed {HEADER_LIMIT} characters"
         )
     found = [("x-request-id", request_id), ("x-ms-request-id", legacy)]
     if client:
         found.append(("x-ms-client-request-id", client))
-    trace = get("traceid")
     if trace is not None:
         found.append(("TraceId", trace))
     return found
+
+
+@functools.lru_cache(maxsize=1)
+def _took(exec_ms: float) -> Tuple[str, str]:
+    """The same for all requests of a call."""
+    return ("x-ms-run-fn-exec-ms", f"{exec_ms:.3f}")
 
 
 class Exchange:
@@ -71,7 +81,7 @@ class Exchange:
         self._common = common
         self.scope = watcher.scope
         self.headers = self.scope.headers
-        self.identity: List[Tuple[str, str]] = []
+        self.identity = _UNKNOWN
         self.body = b""
         self.is_inference = False  # whether the body is of the Open Inference Protocol
         self.alone = False  # whether it must not share a call with others
@@ -98,12 +108,12 @@ class Exchange:
             self._under_way.remove(self)
         except KeyError:
             return False
-        head = [("content-type", answer.content_type), FAILED if answer.failed else WORKED]
+        headers = [("content-type", answer.content_type), FAILED if answer.failed else WORKED, *self.identity]
         if answer.exec_ms is not None:
-            head.append(("x-ms-run-fn-exec-ms", f"{answer.exec_ms:.3f}"))
-        self._proto.response_bytes(
-            answer.status, head + self.identity + self._common + answer.headers, answer.body
-        )
+            headers.append(_took(answer.exec_ms))
+        headers += self._common
+        headers += answer.headers
+        self._proto.response_bytes(answer.status, headers, answer.body)
         self._watcher.done()
         return True
 

@@ -17,6 +17,8 @@ HEALTHY = answers.Answer(200, b"Healthy", answers.HTML)
 READ_FIRST = (
     65_536  # bytes of a body that a refusal does not need; a larger one costs its caller the connection
 )
+CUT_SHORT = answers.message(400, "The body ended before it was complete.")
+"""A caller who only stopped sending can still be told."""
 TOO_MANY = "Too many requests wait for this worker. Send fewer at once, or scale the deployment out."
 
 
@@ -114,6 +116,8 @@ class Front:
 
     def _score(self, asked: exchange.Exchange) -> None:
         method = asked.scope.method
+        if method == "POST":
+            return self._receive(asked)
         if method == "OPTIONS":
             return asked.answer_with(answers.Answer(200, b"", answers.HTML))
         if method not in SCORING_METHODS:
@@ -138,10 +142,11 @@ class Front:
             return self._complete(asked)
 
         def received(future: Any) -> None:
-            body = _result(asked, future)
-            if body is not None:
-                asked.body = body
-                self._complete(asked)
+            try:
+                asked.body = future.result()
+            except Exception:  # noqa: BLE001 - granian documents no error type
+                return asked.answer_with(CUT_SHORT)
+            return self._complete(asked)
 
         asked.receive().add_done_callback(received)
         return None
@@ -182,25 +187,16 @@ class _Parts:
         return future.add_done_callback(self._received)  # type: ignore[no-any-return]
 
     def _received(self, future: Any) -> None:
-        part = _result(self._asked, future)
-        if part is None:
-            return None
+        try:
+            part = future.result()
+        except Exception:  # noqa: BLE001 - granian documents no error type
+            return self._asked.answer_with(CUT_SHORT)
         self._size += len(part)
         if self._size <= self._limit:
             self._parts.append(part)
         elif self._size > self._limit + READ_FIRST:
             return self._asked.answer_with(self._refusal)
         return self.next()
-
-
-def _result(asked: exchange.Exchange, future: Any) -> Optional[bytes]:
-    """The bytes, or None when they ended too early; a caller who only stopped sending can still be told."""
-    try:
-        body: bytes = future.result()
-    except Exception:  # noqa: BLE001 - granian documents no error type
-        asked.answer(answers.message(400, "The body ended before it was complete."))
-        return None
-    return body
 
 
 def _refuse(asked: exchange.Exchange, refusal: answers.Answer) -> None:

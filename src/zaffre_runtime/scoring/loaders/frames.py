@@ -46,7 +46,9 @@ def numbers(body: bytes) -> Optional[Numbers]:
         found = _numbers(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    if (found.data is None) == (found.input_data is None):
+    if found.input_data is None:
+        return None if found.data is None else found
+    if found.data is not None:
         return None
     columns = found.input_data.columns if isinstance(found.input_data, Split) else None
     return found if columns is None or len(set(columns)) == len(columns) else None

@@ -132,7 +132,8 @@ class SklearnModel:
             rows = [[row[index] for index in order] for row in rows]
         if not rows:
             raise errors.Refused(400, "There is no row to score.")
-        return batching.Rows(rows, len(rows), self._method(found.method))
+        method = self._default if found.method is None else self._method(found.method)
+        return batching.Rows(rows, len(rows), method)
 
     def from_tensors(self, named: Dict[str, Any], method: Optional[str]) -> Optional[batching.Rows]:
         """Finite numbers in rows; what else there may be goes the long way."""
@@ -152,7 +153,7 @@ class SklearnModel:
         if first.key is None:
             method, table = first.value
             return self._called(method, table, checked=True)
-        array = arrays.table([one.value for one in inputs], self._np.float64, self._np)
+        array = arrays.table([one.value for one in inputs], self._np.float64, self._np, width=self._width)
         return self._called(str(first.key), self._frame(array) if self._needs_frame else array, checked=False)
 
     def _called(self, method: str, table: Any, *, checked: bool) -> Any:

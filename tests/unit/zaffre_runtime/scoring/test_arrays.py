@@ -56,3 +56,28 @@ def test_plain_values_can_be_written_as_json():
     assert plain["time"] == ["2026-01-01T00:00:00"]
     assert plain["bytes"] == ["a"]
     assert plain["bool"] is True
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=6))
+def test_requests_of_one_row_or_none_are_told_apart(counts):
+    whole = np.arange(float(sum(counts)))
+    starts = np.cumsum([0, *counts])
+    wanted = [whole[begin:end].tolist() for begin, end in itertools.pairwise(starts)]
+    assert arrays.parts(whole, counts) == wanted
+
+
+FLOATS = st.floats(allow_nan=False)
+
+
+@given(st.integers(1, 4).flatmap(lambda width: st.tuples(st.just(width), st.lists(
+    st.lists(st.lists(FLOATS, min_size=width, max_size=width), min_size=1, max_size=3), min_size=1, max_size=4))))  # fmt: skip
+def test_a_known_width_gives_the_same_table(drawn):
+    width, requests = drawn
+    told = arrays.table(requests, np.float64, np, width=width)
+    assert told.flags.writeable
+    assert told.tolist() == arrays.table(requests, np.float64, np).tolist()
+
+
+def test_a_row_of_another_width_is_named():
+    with pytest.raises(ValueError, match="row 1 has 3 values, the model takes 2"):
+        arrays.rectangular([[1, 2], [1, 2, 3], [1]], 2, refuse=ValueError)
