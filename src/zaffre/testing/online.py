@@ -9,6 +9,7 @@ import hashlib
 import multiprocessing
 import sys
 import threading
+import types
 from collections.abc import Mapping
 from multiprocessing import connection
 from pathlib import Path
@@ -29,7 +30,7 @@ from zaffre.server.compute.backends import local_jobs, local_processes
 from zaffre.server.conversion import work as conversions
 from zaffre.server.endpoints.online import optimizing, preparing, quantities, reconcile, secret_variables
 from zaffre.server.endpoints.online import room as rooms
-from zaffre.server.endpoints.router import envoy
+from zaffre.server.endpoints.router import envoy, tracing
 from zaffre.server.environments import builds, curated, errands, resolving
 from zaffre.server.profiling import work as profiles
 from zaffre.server.workers import endpoints as worker
@@ -123,7 +124,7 @@ def build(
     port: int,
     environments: preparing.Environments = same_python,
     start_timeout_s: float = 60.0,
-    drain_s: float = 10.0,
+    traces: Mapping[str, Any] = types.MappingProxyType({}),
     isolation_uid: int | None = None,
     machine: compute.Machine | None = None,
 ) -> House:
@@ -134,10 +135,12 @@ def build(
     runner = local_processes.LocalServiceRunner(
         home / "services", home / "run", python=sys.executable, isolation_uid=isolation_uid, hidden=(home,)
     )
-    router = envoy.Envoy(runner, home / "router", host="127.0.0.1", port=port)
+    router = envoy.Envoy(
+        runner, home / "router", host="127.0.0.1", port=port, traces=tracing.Tracing.of(traces)
+    )
     blobs = local_blobs.LocalBlobStore(home / "blobs")
     box = secrets.Box(home / "secret.key")
-    types = instance_types.InstanceTypes()
+    sizes = instance_types.InstanceTypes()
 
     def tree(workspace: str, digest: str) -> manifests.Manifest:
         with database.read() as uow:
@@ -157,18 +160,19 @@ def build(
         router,
         preparations,
         box,
-        limits_of=lambda name: compute.limits_of(types, name),
-        gpus_of=lambda name: compute.gpus_of(types, name),
+        limits_of=lambda name: compute.limits_of(sizes, name),
+        gpus_of=lambda name: compute.gpus_of(sizes, name),
+        traces=traces,
     )
     machine = machine or compute.machine()
     reconciler = reconcile.Reconciler(
         means,
         machine=quantities.Amount(machine.cpu_cores, machine.memory_bytes),
         gpus=[gpu.id for gpu in machine.gpus],
-        drain_s=drain_s,
+        drain_s=10.0,
         start_timeout_s=start_timeout_s,
     )
-    room = rooms.Room(box, table, types, router.url)
+    room = rooms.Room(box, table, sizes, router.url)
     endless = worker.build(database, reconciler, preparations)
     return House(
         home,

@@ -55,6 +55,20 @@ def house(home):
 
 
 @pytest.fixture
+def open_desk(home):
+    """A function that opens a desk in a house of the test's own wishes."""
+    built = []
+
+    def make(**options):
+        built.append(open_house(home, **options))
+        return Desk(built[-1])
+
+    yield make
+    for house in built:
+        house.tear_down()
+
+
+@pytest.fixture
 def hasty_desk(home):
     """A desk in a house that gives a replica little time to start."""
     built = open_house(home, start_timeout_s=2.0)

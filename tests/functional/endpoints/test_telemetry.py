@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from zaffre.core import clock
 from zaffre.server.endpoints.telemetry import alerts, sampler, service
-from zaffre.testing import online
+from zaffre.testing import online, otlp
 
 
 @pytest.fixture
@@ -93,6 +93,34 @@ def test_what_a_replica_served_until_it_left_is_counted(served, house):
     look.step()
     found = figures(house)
     assert (found["codes"], found["batch_size"]["mean"]) == ({"200": 5}, 1.0)
+
+
+@pytest.fixture
+def collector():
+    with otlp.Collector() as running:
+        yield running
+
+
+@pytest.fixture
+def traced_desk(open_desk, collector):
+    """A desk in a house that sends spans."""
+    return open_desk(traces={"otlp_url": collector.url, "otlp_headers": {}, "trace_share": 1.0})
+
+
+def test_spans_lead_from_the_caller_by_the_router_to_the_script(traced_desk, collector):
+    assert traced_desk.endpoint()["state"] == "Succeeded"
+    done = traced_desk.deploy(traced_desk.deployment(app_insights_enabled=True), all_traffic=True)
+    assert done["state"] == "Succeeded", done
+    trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    assert traced_desk.call({}, {"traceparent": f"00-{trace}-{caller}-01"}).status_code == 200
+    spans = {span["name"]: span for span in collector.await_spans(3)}
+    router, run = spans.pop("default/churn/blue"), spans.pop("run")
+    (replica,) = spans.values()
+    assert {span["traceId"] for span in (router, replica, run)} == {trace}
+    assert router["parentSpanId"] == caller
+    assert replica["parentSpanId"] == router["spanId"]
+    assert run["parentSpanId"] == replica["spanId"]
+    assert int(router["startTimeUnixNano"]) <= int(replica["startTimeUnixNano"])
 
 
 def served_again(served, tries):

@@ -46,7 +46,16 @@ def make_router(runner, place):
 
 @pytest.fixture
 def router(make_router):
-    started = make_router()
+    return running(make_router())
+
+
+@pytest.fixture
+def start_router(make_router):
+    """As `make_router`, and it runs."""
+    return lambda **settings: running(make_router(**settings))
+
+
+def running(started):
     started.ensure_running()
     await_running(started)
     return started
@@ -93,6 +102,8 @@ def make_state(
     domain="",
     retry=True,
     draining=(),
+    traced=(),
+    traces=None,
 ):
     """The wish of one endpoint `default/churn`; each deployment is (name, cluster, upstreams)."""
     clusters = tuple(
@@ -103,9 +114,11 @@ def make_state(
         )
         for _, cluster, items in deployments
     )
-    targets = tuple(wanted.Target(name, cluster, timeout_ms, retry) for name, cluster, _ in deployments)
+    targets = tuple(
+        wanted.Target(name, cluster, timeout_ms, retry, name in traced) for name, cluster, _ in deployments
+    )
     endpoint = wanted.Endpoint("default", "churn", keys or KEYS, targets, traffic or {}, mirror or {})
-    return wanted.Wanted((endpoint,), clusters, domain)
+    return wanted.Wanted((endpoint,), clusters, domain, traces=traces)
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from zaffre.server.endpoints.online import (
 )
 from zaffre.server.endpoints.online import room as rooms
 from zaffre.server.endpoints.router import envoy
+from zaffre.server.endpoints.router import tracing as router_tracing
 from zaffre.server.environments import pruning, workshop
 from zaffre.server.profiling import work as profiles
 from zaffre.server.workers import endpoints as worker
@@ -183,6 +184,7 @@ def _open_router(
         port=_scoring_port(configured, home),
         binary=configured.envoy_path,
         listening=tls.mode(certificates),
+        traces=router_tracing.Tracing.of(tracing.of(configured)),
     )
     return router, tls.router_keepers(certificates, home, router)
 

@@ -31,7 +31,7 @@ from zaffre.server.endpoints.online import (
     store,
 )
 from zaffre.server.endpoints.online import room as rooms
-from zaffre.server.endpoints.router import envoy
+from zaffre.server.endpoints.router import envoy, tracing
 from zaffre.server.secrets import signing
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ class Reconciler:
         )
         self._domain = domain
         self._tokens = means.tokens
+        self._traces = tracing.Tracing.of(means.traces)
         self._published = ""
         self._router_trouble = ""
         self._to_sweep = True
@@ -187,6 +188,7 @@ class Reconciler:
             domain=self._domain,
         )
         wish = credentials.with_tokens(wish, asked.endpoints, self._tokens, self._published)
+        wish = dataclasses.replace(wish, traces=self._traces)
         try:
             self._router.ensure_running()
             self._router.apply(wish)

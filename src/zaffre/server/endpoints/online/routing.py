@@ -66,7 +66,7 @@ def _target(
     repeat = (entity.zaffre is None or entity.zaffre.retry) and (endpoint.get("zaffre") or {}).get(
         "retry", True
     )
-    return wanted.Target(name, revision.replicas, timeout_ms, repeat)
+    return wanted.Target(name, revision.replicas, timeout_ms, repeat, bool(entity.app_insights_enabled))
 
 
 def _clusters(

@@ -29,7 +29,9 @@ class Admin:
         answer = json.loads(self._get("/clusters?format=json"))
         return {
             cluster["name"]: {
-                host["address"]["pipe"]["path"]: _host_state(host) for host in cluster.get("host_statuses", ())
+                host["address"]["pipe"]["path"]: _host_state(host)
+                for host in cluster.get("host_statuses", ())
+                if "pipe" in host["address"]  # the collector of spans is no replica
             }
             for cluster in answer.get("cluster_statuses", ())
         }  # fmt: skip

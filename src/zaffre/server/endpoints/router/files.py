@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from zaffre.server.endpoints.router import limits, replies, stats, wanted
+from zaffre.server.endpoints.router import limits, replies, stats, tracing, wanted
 
 Document = dict[str, Any]
 
@@ -32,6 +32,7 @@ class Place:
     port: int
     max_connections: int = 10_000
     transport_socket: Document | None = None
+    traces: tracing.Tracing | None = None
 
 
 def text(document: Document) -> str:
@@ -45,7 +46,10 @@ def bootstrap(place: Place) -> Document:
         "node": {"id": "zaffre", "cluster": "zaffre"},
         "admin": {"address": {"pipe": {"path": place.admin_socket, "mode": 0o600}}},
         "dynamic_resources": {"cds_config": watched(f"{place.folder}/cds", "clusters.json")},
-        "static_resources": {"listeners": [_listener(place)]},
+        "static_resources": {
+            "listeners": [_listener(place)],
+            **({"clusters": [place.traces.cluster()]} if place.traces else {}),
+        },
         "overload_manager": {"resource_monitors": [_connection_monitor(place.max_connections)]},
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [
             {"prefix": "cluster_manager."}, {"prefix": f"http.{STAT_PREFIX}."}, {"prefix": "listener."},
@@ -55,6 +59,7 @@ def bootstrap(place: Place) -> Document:
             {"match": {"suffix": "rq_time"}, "buckets": list(stats.LATENCY_BOUNDS_MS)},
         ]},
         "stats_flush_interval": "1s",
+        **(place.traces.pace() if place.traces else {}),
     }  # fmt: skip
 
 
@@ -174,6 +179,7 @@ def _connection_manager(place: Place) -> Document:
         "request_headers_timeout": "30s",
         "max_request_headers_kb": 60,
         "request_timeout": "300s",
+        **(place.traces.manager() if place.traces else {}),
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from zaffre.core import version
-from zaffre.server.endpoints.router import files, guards, limits, replies, wanted
+from zaffre.server.endpoints.router import files, guards, limits, replies, tracing, wanted
 
 _STALLED_S = 5.0
 _TOLD_ATTEMPTS = {"include_request_attempt_count": True}
@@ -17,7 +17,7 @@ _TOLD_ATTEMPTS = {"include_request_attempt_count": True}
 def document(state: wanted.Wanted) -> files.Document:
     """The RDS document: paths, host names, keys, split, mirror. It holds keys, so its file is the owner's alone."""
     endpoints = sorted(state.endpoints, key=lambda endpoint: (endpoint.workspace, endpoint.name))
-    by_path = [route for endpoint in endpoints for route in _routes(endpoint, _path(endpoint))]
+    by_path = [route for endpoint in endpoints for route in _routes(endpoint, _path(endpoint), state.traces)]
     hosts = {
         f"{endpoint.name}.{endpoint.workspace}.{state.domain}".lower(): endpoint
         for endpoint in endpoints
@@ -33,7 +33,7 @@ def document(state: wanted.Wanted) -> files.Document:
                     "name": host,
                     **_TOLD_ATTEMPTS,
                     "domains": [host],
-                    "routes": [*_routes(endpoint, "/"), _unknown_endpoint()],
+                    "routes": [*_routes(endpoint, "/", state.traces), _unknown_endpoint()],
                 }
                 for host, endpoint in sorted(hosts.items())
             ),
@@ -47,22 +47,32 @@ def _path(endpoint: wanted.Endpoint) -> str:
     return f"/{quote(endpoint.workspace, safe='')}/{quote(endpoint.name, safe='')}/"
 
 
-def _routes(endpoint: wanted.Endpoint, prefix: str) -> Iterator[files.Document]:
+def _routes(
+    endpoint: wanted.Endpoint, prefix: str, traces: tracing.Tracing | None
+) -> Iterator[files.Document]:
     """Routes of one endpoint, first match wins: a named deployment, an unknown one, then the split."""
-    common: files.Document = {
-        "typed_per_filter_config": guards.of(endpoint),
-        "request_headers_to_remove": ["authorization"],
-    }
     giant, refusal = limits.giant_body()
     yield _answer(endpoint, {"prefix": prefix, "headers": [giant]}, refusal)
     targets = {target.deployment: target for target in endpoint.targets}
-    for name, target in sorted(targets.items()):
+    common = {name: _common(endpoint, target, traces) for name, target in sorted(targets.items())}
+    for name, fields in common.items():
         header = {"name": replies.DEPLOYMENT_HEADER, "string_match": {"exact": name}}
-        yield {**common, "match": {"prefix": prefix, "headers": [header]}, **_to(target)}
+        yield {**fields, "match": {"prefix": prefix, "headers": [header]}, **_to(targets[name])}
     missing = {"status": 404, "body": {"inline_string": f"Endpoint '{endpoint.name}'"}}
     named = {"name": replies.DEPLOYMENT_HEADER, "present_match": True}
     yield _answer(endpoint, {"prefix": prefix, "headers": [named]}, missing)
     yield from _split(endpoint, targets, prefix, common)
+
+
+def _common(
+    endpoint: wanted.Endpoint, target: wanted.Target, traces: tracing.Tracing | None
+) -> files.Document:
+    """What all routes to a deployment say."""
+    spans = {}
+    if traces is not None and target.traced:
+        spans = traces.route(f"{endpoint.workspace}/{endpoint.name}/{target.deployment}")
+    guard = guards.of(endpoint)
+    return {"typed_per_filter_config": guard, "request_headers_to_remove": ["authorization"], **spans}
 
 
 def _answer(endpoint: wanted.Endpoint, match: files.Document, response: files.Document) -> files.Document:
@@ -72,7 +82,10 @@ def _answer(endpoint: wanted.Endpoint, match: files.Document, response: files.Do
 
 
 def _split(
-    endpoint: wanted.Endpoint, targets: dict[str, wanted.Target], prefix: str, common: files.Document
+    endpoint: wanted.Endpoint,
+    targets: dict[str, wanted.Target],
+    prefix: str,
+    common: dict[str, files.Document],
 ) -> Iterator[files.Document]:
     """One route for each deployment that has traffic. All compare the request's one random number with a rising limit,
     which divides like weighted clusters do, and lets each deployment keep its own timeout and retries."""
@@ -83,7 +96,7 @@ def _split(
         limit += share
         fraction = {"default_value": {"numerator": limit, "denominator": "HUNDRED"}}
         match = {"prefix": prefix, "runtime_fraction": fraction} if limit < 100 else {"prefix": prefix}
-        yield {**common, "match": match, **_to(target, mirrors)}
+        yield {**common[target.deployment], "match": match, **_to(target, mirrors)}
     if limit < 100:
         body = f"No deployment of endpoint '{endpoint.name}' has traffic"
         missing = {"status": 404, "body": {"inline_string": body}}

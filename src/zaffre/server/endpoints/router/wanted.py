@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
+from zaffre.server.endpoints.router import tracing
+
 
 @dataclasses.dataclass(frozen=True)
 class Host:
@@ -44,6 +46,7 @@ class Target:
     cluster: str
     timeout_ms: int = 5000
     retry: bool = True
+    traced: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,3 +89,4 @@ class Wanted:
     clusters: tuple[Cluster, ...] = ()
     domain: str = ""
     providers: tuple[Provider, ...] = ()
+    traces: tracing.Tracing | None = None

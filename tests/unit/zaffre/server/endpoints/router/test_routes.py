@@ -1,9 +1,11 @@
 """The router's documents: which route a request meets first, and what must not be in them."""
 
+import dataclasses
+
 import hypothesis
 from hypothesis import strategies as st
 
-from zaffre.server.endpoints.router import files, routes, wanted
+from zaffre.server.endpoints.router import files, routes, tracing, wanted
 
 KEYS = {"primary": "k" * 40, "secondary": "s" * 40}
 
@@ -113,3 +115,20 @@ def test_equal_wishes_have_equal_versions_and_others_do_not():
 
 def test_keys_do_not_show_in_what_is_printed():
     assert "kkkk" not in repr(endpoint())
+
+
+def test_without_a_collector_there_is_no_tracer():
+    place = files.Place("/f", "/a", "127.0.0.1", 1)
+    assert "trac" not in files.text(files.bootstrap(place))
+    traced = dataclasses.replace(place, traces=tracing.Tracing("https://there:1/x", {"token": "t"}, 0.25))
+    assert '"uri":"https://there:1/x/v1/traces"' in files.text(files.bootstrap(traced))
+
+
+def test_a_traced_deployment_without_a_collector_passes_traces_as_they_come():
+    target = wanted.Target("blue", "r1", traced=True)
+    endpoint = wanted.Endpoint("w", "e", {}, (target,), {"blue": 100})
+    assert "traceparent" not in files.text(routes.document(wanted.Wanted((endpoint,))))
+    traces = tracing.Tracing("http://there")
+    assert "traceparent" in files.text(routes.document(wanted.Wanted((endpoint,), traces=traces)))
+    plain = dataclasses.replace(endpoint, targets=(dataclasses.replace(target, traced=False),))
+    assert "traceparent" not in files.text(routes.document(wanted.Wanted((plain,), traces=traces)))
