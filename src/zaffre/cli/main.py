@@ -1,6 +1,7 @@
 """The command `zaffre`: reads words, calls a verb, turns errors into two lines and an exit code."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +14,10 @@ from zaffre.core import errors, version
 INTERRUPTED = 130
 # Of the log of what failed, shown above the error.
 _LOG_LINES = 15
+# The private server says what to do next as any server would; the command line knows which one it asked.
+_LOCAL_TOO = re.compile(
+    r"(`zaffre online-(?:endpoint|deployment) (?:create|update|delete|show|list|get-\w+))(?= |`)"
+)
 _RED, _PLAIN = "\033[31m", "\033[0m"
 
 
@@ -50,6 +55,8 @@ def run(words: Sequence[str]) -> int:
     try:
         root.main(list(words), prog_name="zaffre", standalone_mode=False)
     except errors.ZaffreError as error:
+        if "--local" in words and error.hint:
+            error.hint = _LOCAL_TOO.sub(r"\1 --local", error.hint)
         return _tell(error)
     except click.exceptions.NoArgsIsHelpError as asked:
         print(asked.format_message())  # noqa: T201 the help is the result

@@ -107,6 +107,7 @@ def test_a_script_that_fails_says_so_and_the_one_before_goes_on(tried, alone, fo
     words = ("--set", "code_configuration.scoring_script=broken.py")
     failed = alone("online-deployment", "update", "--local", "-f", folder / "blue.yml", *words, code=2)
     assert any(line.startswith("[instance 0] ValueError: no factor") for line in failed.stderr.splitlines())
+    assert "`zaffre online-deployment get-logs --local -e tried -n blue`" in failed.stderr
     answer = alone.out("online-endpoint", "invoke", "--local", "-n", "tried", "-r", folder / "rows.json")
     assert json.loads(answer) == [5, 10]
 
@@ -151,10 +152,10 @@ class Editor:
             if message["type"] == kind and message.get("event", message.get("command")) == name:
                 return message.get("body") or {}
 
-    def attach(self, break_in, line):
+    def attach(self, break_in, line, **configuration):
         self.send("initialize", adapterID="tests", pathFormat="path")
         self.await_("response", "initialize")
-        self.send("attach", justMyCode=False)
+        self.send("attach", **configuration)
         self.await_("event", "initialized")
         self.send("setBreakpoints", source={"path": break_in}, breakpoints=[{"line": line}])
         self.await_("response", "setBreakpoints")
@@ -189,7 +190,9 @@ def test_a_debugger_attaches_before_the_script_starts_and_may_take_its_time(trie
     while not said or "waiting for a debugger" not in said[-1]:
         said.append(create.stderr.readline())
         assert said[-1], said
-    assert '"type": "debugpy"' in "".join(said)
+    launch = "".join(said)
+    launch = json.loads(launch[launch.index("{\n") : launch.index("\n}\n") + 2])
+    assert launch["type"] == "debugpy"
     editor = Editor(int(said[-1].rsplit(":", 1)[1]))
     request.addfinalizer(editor.close)
     shown = started("online-deployment", "show", "--local", "-e", "tried", "-n", "green").communicate(
@@ -197,7 +200,7 @@ def test_a_debugger_attaches_before_the_script_starts_and_may_take_its_time(trie
     )[0]
     assert json.loads(shown)["instances_ready"] == 0
     assert create.poll() is None, "nothing answers yet"
-    editor.attach("/var/azureml-app/code/score.py", line)
+    editor.attach(str(folder / "code" / "score.py"), line, pathMappings=launch["pathMappings"])
     _, rest = create.communicate(timeout=240)
     assert create.returncode == 0
     assert "the factor is 5" in rest
