@@ -28,6 +28,8 @@ def run(raw_data):
 WAIT_MS = 500
 CALLERS = 8
 _WINDOW_S = 0.5
+_MOST_UNDER_WAY = 600
+"""Far more than wait at a time on any machine that keeps up; a slow one would run out of descriptors."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -69,7 +71,7 @@ def sustained(site: chaos.Site, *, seconds: float) -> Peak:
 
 def overload(site: chaos.Site, *, peak: Peak, seconds: float, times: float = 2.0) -> dict[str, Any]:
     """`times` the peak for so long, then half of it until all is well."""
-    with site.load(peak.rps / 2) as sender:
+    with site.load(peak.rps / 2, at_most=_MOST_UNDER_WAY) as sender:
         sender.samples = []
         sender.await_answers(int(peak.rps))
         calm = statistics.median(sample.took_s for sample in sender.samples)

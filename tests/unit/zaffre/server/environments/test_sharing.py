@@ -34,7 +34,7 @@ class Asker:
         self.join()
 
     def join(self):
-        self._thread.join(20)
+        self._thread.join(120)
         assert not self._thread.is_alive()
 
 
@@ -58,7 +58,7 @@ class Work:
 
 
 def until(condition):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
@@ -109,7 +109,7 @@ def test_who_asks_for_what_is_being_ended_gets_it_anew(shared):
     held = threading.Event()
 
     def stubborn(errand):
-        held.wait(20)
+        held.wait(120)
         errand.check()
 
     Asker(shared, "a", stubborn).leave()
