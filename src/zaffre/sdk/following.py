@@ -4,13 +4,18 @@ Made by the operations of deployments. Holds the cursor, so that nothing is told
 a restart of the server.
 """
 
+import collections
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from zaffre.core import errors
 from zaffre.sdk import transport
 
 Lines = list[dict[str, str]]
+
+_REMEMBERED = 1000
 
 
 class Output:
@@ -20,14 +25,28 @@ class Output:
         self._wire = wire
         self._path = path
         self._instances = instances
+        self._heard: collections.deque[str] = collections.deque(maxlen=_REMEMBERED)
         self._cursor = self._begin()
 
-    def news(self) -> Lines:
-        """Lines that are new since the last look, each with its `source` and `text`; none once it is deleted."""
+    def news(self, operation: Mapping[str, Any]) -> Lines:
+        """Lines that are new since the last look, each with its `source` and `text`; none once it is deleted.
+
+        Of work that failed, also the last lines that its operation knows: the process that wrote them may be removed
+        before anybody has looked.
+        """
         try:
-            return self.look()
+            lines = self.look()
         except errors.NotFound:
-            return []
+            lines = []
+        self._heard.extend(line["text"] for line in lines)
+        problem = operation.get("error") if operation.get("state") == "Failed" and self._instances else None
+        return lines + self._unheard(problem) if isinstance(problem, dict) else lines
+
+    def _unheard(self, problem: dict[str, Any]) -> Lines:
+        said = (problem.get("fields") or {}).get("last_log_lines") or []
+        number = re.search(r"[Ii]nstance (\d+)", str(problem.get("detail")))
+        source = f"instance {number[1] if number else 0}"
+        return [{"source": source, "text": text} for text in said if text not in self._heard]
 
     def look(self) -> Lines:
         """As `news`; raises NotFound once the deployment is deleted."""

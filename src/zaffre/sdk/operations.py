@@ -1,7 +1,7 @@
 """What the operations of every noun stand on: the session, the workspace's addresses, answers as entities and pollers."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -47,12 +47,12 @@ class Scope:
         finish: Callable[[dict[str, Any]], Result],
         *,
         describe: Callable[[], str] | None = None,
-        news: Callable[[], list[dict[str, str]]] | None = None,
+        news: Callable[[Mapping[str, Any]], list[dict[str, str]]] | None = None,
     ) -> pollers.Poller[Result]:
         """A poller of the operation in a 202 answer; any other answer means that the work is done.
 
         `describe` says how far the work is, for whoever listens, where the operation itself does not say it;
-        `news` are new lines of output, told with each look as `lines`.
+        `news` are new lines of output as of a look at the operation, told with it as `lines`.
         """
         if response.status_code != 202:
             return pollers.Poller({"state": "Succeeded"}, look=dict, finish=finish)
@@ -65,7 +65,7 @@ class Scope:
             if describe and self.progress and found["state"] == "Running" and not progress.get("message"):
                 found["progress"] = {**progress, "message": describe()}
             if news and self.progress:
-                found["lines"] = news()
+                found["lines"] = news(found)
                 found["progress"] = _without_newest_line(found.get("progress") or {})
             return found
 

@@ -97,6 +97,12 @@ def others(ask, count=4):
     assert {answer.json() for answer in found} == {7}
 
 
+def await_both(odd):
+    """Until both instances are ready, whatever was done to them before."""
+    path = f"{chaos.ENDPOINT}/deployments/odd"
+    faults.until(lambda: odd.site.done("GET", path)["status"]["instances_ready"] == 2)
+
+
 def odd_replicas(odd):
     shown = odd.site.done("GET", f"{chaos.ENDPOINT}/deployments/odd")["status"]["revision"]
     return {name: pid for name, pid in odd.site.replicas().items() if name.startswith(shown)}
@@ -155,6 +161,7 @@ def test_clients_that_are_slow_or_leave(ask, odd):
 
 
 def test_a_script_that_never_returns_is_ended_and_delays_nobody(ask, odd):
+    await_both(odd)
     before = odd_replicas(odd)
     with others(ask) as found:
         assert ask(do="hang").status_code == 408
@@ -168,12 +175,14 @@ def test_a_request_that_kills_its_process_is_given_to_two_at_most(ask, odd):
         shown = odd.site.done("GET", f"{chaos.ENDPOINT}/deployments/odd")["status"]["revision"]
         return odd.site.restarts(shown)
 
+    await_both(odd)
     before = deaths()
     with others(ask) as found:
         answer = ask(do="die")
-        # 408 where this machine needs longer than the request may take to start a process that can refuse it.
-        assert answer.status_code in (408, 424), answer.text
-        assert answer.status_code == 408 or "2 processes" in answer.json()["message"]
+        # 408 or 503 where this machine needs longer to start a process that can refuse it than the request may take, or
+        # than the router tries.
+        assert answer.status_code in (408, 424, 503), answer.text
+        assert answer.status_code != 424 or "2 processes" in answer.json()["message"]
         faults.until(lambda: deaths() - before >= 2)
         faults.until(lambda: len(odd_replicas(odd)) == 2)
         count = len(found)
@@ -185,6 +194,7 @@ def test_a_script_that_eats_memory_is_ended_and_replaced(ask, odd):
     shown = odd.site.done("GET", f"{chaos.ENDPOINT}/deployments/odd")["status"]
     if (shown.get("limits_note") or "").find("memory") >= 0:
         pytest.skip("this machine holds nobody to a memory limit")
+    await_both(odd)
     before = odd_replicas(odd)
     with others(ask):
         for _ in range(200):
