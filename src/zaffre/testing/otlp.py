@@ -44,7 +44,7 @@ class Collector:
                     found += [{**span, "service": named.get("service.name")} for span in scope["spans"]]
         return found
 
-    def await_spans(self, count: int, timeout_s: float = 20.0) -> list[dict[str, Any]]:
+    def await_spans(self, count: int, timeout_s: float = 120.0) -> list[dict[str, Any]]:
         """The same, once there are so many."""
         end = time.monotonic() + timeout_s
         while len(found := self.spans()) < count:

@@ -32,7 +32,7 @@ def traced(collector, start_router, upstreams, state):
 
         def ask(deployment="blue", **headers):
             named = {**KEY, "azureml-model-deployment": deployment, **headers}
-            answer = httpx.post(f"{router.url}/default/churn/score", headers=named, json={})
+            answer = httpx.post(f"{router.url}/default/churn/score", headers=named, json={}, timeout=60)
             assert answer.status_code == 200, answer.text
             return answer.json()["headers"]
 
