@@ -18,6 +18,8 @@ from zaffre.core import errors, names
 SCRIPT = "score.py"
 CONDA_FILES = ("conda.yml", "conda.yaml", "environment.yml", "environment.yaml")
 REQUIREMENTS = "requirements.txt"
+# What opens an endpoint, by its `auth_mode`, as `get-credentials` calls it.
+_SECRETS = {"key": "primaryKey", "aml_token": "accessToken"}
 
 
 def deploy(session: sessions.Session, given: grammar.Given) -> Any:
@@ -157,32 +159,12 @@ def endpoint_name_of(name: str) -> str:
 
 def _report(session: sessions.Session, given: grammar.Given, endpoint_name: str, deployment: Any) -> Any:
     """Where it is, where its key is, and a line that asks it."""
-    from zaffre.sdk import trust
-
     operations = session.client.online_endpoints
-    status = operations.get(endpoint_name).status
-    address = status.scoring_uri if status else None
-    key_words = [
-        "zaffre",
-        "online-endpoint",
-        "get-credentials",
-        "-n",
-        endpoint_name,
-        "--query",
-        "primaryKey",
-        "-o",
-        "tsv",
-    ]
-    if given.workspace_name:
-        key_words[5:5] = ["-w", session.workspace]
-    key_command = shlex.join(key_words)
-    sample = operations.sample_request(endpoint_name)
-    body = shlex.quote(json.dumps(sample)) if sample else "@request.json"
-    command = shlex.join(["curl", *trust.Trust.find().curl_options(str(address))])
-    curl = (
-        f'{command} -H "Authorization: Bearer $({key_command})" -H "Content-Type: application/json" '
-        f"-d {body} {shlex.quote(str(address))}"
-    )
+    endpoint = operations.get(endpoint_name)
+    address = endpoint.status.scoring_uri if endpoint.status else None
+    key_command = _key_command(session, given, endpoint)
+    sample = operations.sample_request(endpoint_name) if key_command else None
+    curl = _curl(str(address), key_command, sample)
     if given.output is not None or given.query is not None:
         return {
             "endpoint": endpoint_name,
@@ -192,10 +174,38 @@ def _report(session: sessions.Session, given: grammar.Given, endpoint_name: str,
             "key_command": key_command,
             "curl": curl,
         }
-    sys.stdout.write(f"address  {address}\nkey      {key_command}\ntry it   {curl}\n")
+    key_line = f"key      {key_command}\n" if key_command else ""
+    sys.stdout.write(f"address  {address}\n{key_line}try it   {curl}\n")
+    if not key_command:
+        session.say("Put a token of the issuer, for the endpoint's audience, into the variable TOKEN first.")
     if not sample:
-        session.say("Write the rows that score.py expects to request.json first.")
+        session.say("Write the rows that it expects to request.json first.")
     return None
+
+
+def _key_command(session: sessions.Session, given: grammar.Given, endpoint: Any) -> str | None:
+    """What prints the secret that opens the endpoint; None where an issuer of its own gives it."""
+    field = _SECRETS.get(str(endpoint.auth_mode))
+    if field is None:
+        return None
+    words = ["zaffre", "online-endpoint", "get-credentials", "-n", str(endpoint.name)]
+    if given.local:
+        words.append("--local")
+    if given.workspace_name:
+        words += ["-w", session.workspace]
+    return shlex.join([*words, "--query", field, "-o", "tsv"])
+
+
+def _curl(address: str, key_command: str | None, sample: Any) -> str:
+    from zaffre.sdk import trust
+
+    command = shlex.join(["curl", *trust.Trust.find().curl_options(address)])
+    secret = f"$({key_command})" if key_command else "$TOKEN"
+    body = shlex.quote(json.dumps(sample)) if sample else "@request.json"
+    return (
+        f'{command} -H "Authorization: Bearer {secret}" -H "Content-Type: application/json" '
+        f"-d {body} {shlex.quote(address)}"
+    )
 
 
 command = grammar.make_verb(

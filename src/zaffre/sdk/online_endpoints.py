@@ -99,7 +99,8 @@ class OnlineEndpointOperations:
             raise errors.Unauthenticated(
                 f"endpoints/{endpoint.name} is opened by tokens of an issuer (auth_mode aad_token), and this client has no "
                 "credential that could get one.",
-                hint=f"MLClient(credential, ...) takes any object with get_token; the audience is {audience}.",
+                hint=f"In Python MLClient(credential, ...) takes any object with get_token; the audience is {audience}. "
+                "Elsewhere send a token of the issuer yourself: `Authorization: Bearer TOKEN`.",
             )
         return endpoint_keys.EndpointAadToken(ask(f"{audience}/.default"))
 

@@ -1,5 +1,6 @@
 """Names and packages that `zaffre deploy` makes out of what it finds."""
 
+import types
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zaffre.cli import deploy, entities, token
+from zaffre.contracts import online_endpoint
 from zaffre.core import errors, names
 
 
@@ -67,3 +69,20 @@ def test_lengths_of_time(text, value):
 def test_wrong_lengths_of_time(text):
     with pytest.raises(errors.Invalid, match="length of time"):
         token.seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("auth_mode", "local", "command"),
+    [
+        ("key", False, "zaffre online-endpoint get-credentials -n churn --query primaryKey -o tsv"),
+        ("aml_token", False, "zaffre online-endpoint get-credentials -n churn --query accessToken -o tsv"),
+        ("key", True, "zaffre online-endpoint get-credentials -n churn --local --query primaryKey -o tsv"),
+        ("aad_token", False, None),
+    ],
+)
+def test_what_opens_the_endpoint_is_asked_for_by_its_kind_and_place(auth_mode, local, command):
+    endpoint = online_endpoint.ManagedOnlineEndpoint(name="churn", auth_mode=auth_mode)
+    asked = types.SimpleNamespace(local=local, workspace_name=None)
+    assert deploy._key_command(None, asked, endpoint) == command
+    curl = deploy._curl("http://127.0.0.1:1/default/churn/score", command, None)
+    assert f'"Authorization: Bearer {f"$({command})" if command else "$TOKEN"}"' in curl
