@@ -3,6 +3,7 @@
 Every step is one that can be taken by itself with the verbs of models, endpoints and deployments.
 """
 
+import dataclasses
 import json
 import re
 import shlex
@@ -12,7 +13,7 @@ from typing import Any
 
 import click
 
-from zaffre.cli import entities, grammar, options, sessions
+from zaffre.cli import debugging, entities, grammar, options, sessions
 from zaffre.core import errors, names
 
 SCRIPT = "score.py"
@@ -31,12 +32,13 @@ def deploy(session: sessions.Session, given: grammar.Given) -> Any:
     if given.name:  # before anything is registered
         names.check_endpoint_name(given.name)
     source = Path(given.model)
-    model = _registered(session, given, source) if source.exists() else _found(session, given.model)
-    endpoint_name = given.name or endpoint_name_of(str(model.name))
+    subject = _local_subject(given, source) if given.local else _registered_subject(session, given, source)
+    endpoint_name = given.name or endpoint_name_of(subject.name)
     names.check_endpoint_name(endpoint_name)
+    deployment = _deployment(session, given, source, model=subject.model, endpoint_name=endpoint_name)
+    deployment = debugging.awaited(session, given, deployment)
     endpoint = _endpoint(session, endpoint_name)
-    deployment = _deployment(session, given, source, model=model, endpoint_name=endpoint_name)
-    session.say(f"deploying models/{model.name}:{model.version} as {endpoint_name}/{deployment.name}")
+    session.say(f"deploying {subject.said} as {endpoint_name}/{deployment.name}")
     client = session.client
     all_traffic = bool(given.all_traffic) or not any(endpoint.traffic.values())
     poller = client.online_deployments.begin_create_or_update(deployment, all_traffic=all_traffic)
@@ -44,26 +46,63 @@ def deploy(session: sessions.Session, given: grammar.Given) -> Any:
     return _report(session, given, endpoint_name, made)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Subject:
+    """What is deployed: its name, what the deployment says of it, and what people are told."""
+
+    name: str
+    model: Any
+    said: str
+
+
+def _registered_subject(session: sessions.Session, given: grammar.Given, source: Path) -> _Subject:
+    model = _registered(session, given, source) if source.exists() else _found(session, given.model)
+    identity = f"{model.name}:{model.version}"
+    return _Subject(str(model.name), names.PREFIX + identity, f"models/{identity}")
+
+
+def _local_subject(given: grammar.Given, source: Path) -> _Subject:
+    """Nothing is registered, as with the other local verbs: a file is taken as it is, a registered model from the
+    configured server."""
+    from zaffre.contracts import model
+
+    if source.exists():
+        name = given.name or asset_name_of(source.resolve())
+        inline = model.Model(path=str(source.absolute()), type=_kind(given, source))
+        return _Subject(name, inline, str(source))
+    reference = _reference(given.model)
+    text = given.model if given.model.lower().startswith(names.PREFIX) else names.PREFIX + given.model
+    return _Subject(reference.name, text, given.model)
+
+
+def _kind(given: grammar.Given, source: Path) -> Any:
+    return given.type or ("mlflow_model" if (source / "MLmodel").is_file() else "custom_model")
+
+
 def _registered(session: sessions.Session, given: grammar.Given, source: Path) -> Any:
     """The file or folder as the next version of its name."""
     from zaffre.contracts import model
 
-    kind = given.type or ("mlflow_model" if (source / "MLmodel").is_file() else "custom_model")
     name = given.name or asset_name_of(source.resolve())
-    made = session.client.models.create_or_update(model.Model(name=name, path=str(source), type=kind))
+    wanted = model.Model(name=name, path=str(source), type=_kind(given, source))
+    made = session.client.models.create_or_update(wanted)
     session.say(f"registered models/{made.name}:{made.version}")
     for line in (made.status.warnings if made.status else None) or ():
         session.say(f"WARNING: {line}")
     return made
 
 
-def _found(session: sessions.Session, text: str) -> Any:
+def _reference(text: str) -> names.Reference:
     """The registered model that the text names; a text that looks like a path gets the news that there is no file."""
     if "/" in text and not text.lower().startswith(names.PREFIX):
         raise errors.NotFound(
             f"There is no file or folder {text}.", hint="Or name a registered model: NAME:VERSION."
         )
-    reference = names.parse_reference(text, kind="models")
+    return names.parse_reference(text, kind="models")
+
+
+def _found(session: sessions.Session, text: str) -> Any:
+    reference = _reference(text)
     try:
         return session.client.models.get(reference.name, reference.version, reference.label)
     except errors.NotFound as error:
@@ -111,7 +150,7 @@ def _deployment(
     return contract.ManagedOnlineDeployment(
         name=given.deployment_name or "blue",
         endpoint_name=endpoint_name,
-        model=f"azureml:{model.name}:{model.version}",
+        model=model,
         code_configuration=code,
         environment=environment,
         instance_count=given.instance_count or 1,

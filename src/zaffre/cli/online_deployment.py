@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from zaffre.cli import entities, figures, grammar, options, progress, sessions
+from zaffre.cli import debugging, entities, figures, grammar, options, progress, sessions
 from zaffre.core import errors
 
 noun = grammar.Noun("online-deployment", help="Online deployments: models that answer behind an endpoint.")
@@ -38,7 +38,7 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     if given.package_model:
         raise errors.Unsupported("--package-model is not part of Zaffre yet.", hint="Leave it out.")
     flags = {"name": given.name, "endpoint_name": given.endpoint_name}
-    deployment = _awaiting_debugger(session, given, entities.load("online-deployment", given, flags))
+    deployment = debugging.awaited(session, given, entities.load("online-deployment", given, flags))
     poller = session.client.online_deployments.begin_create_or_update(
         deployment, all_traffic=bool(given.all_traffic)
     )
@@ -90,7 +90,7 @@ def update(session: sessions.Session, given: grammar.Given) -> Any:
     number = {"instance_count": given.instance_count}
     if given.file is not None:
         flags = {"name": given.name, "endpoint_name": given.endpoint_name, **number}
-        changed = _awaiting_debugger(session, given, entities.load("online-deployment", given, flags))
+        changed = debugging.awaited(session, given, entities.load("online-deployment", given, flags))
         poller, endpoint = operations.begin_create_or_update(changed), changed.endpoint_name
     elif given.name is None or given.endpoint_name is None:
         raise errors.Invalid(
@@ -160,23 +160,6 @@ def rollback(session: sessions.Session, given: grammar.Given) -> Any:
         given.name, given.endpoint_name, revision=given.revision
     )
     return session.wait(poller, no_wait=given.no_wait)
-
-
-def _awaiting_debugger(session: sessions.Session, given: grammar.Given, deployment: Any) -> Any:
-    """With --vscode-debug: the deployment with a port at which its script waits, and words for the editor."""
-    if not given.vscode_debug:
-        return deployment
-    from zaffre.sdk import private
-
-    if not given.local:
-        raise errors.Invalid(
-            "--vscode-debug needs --local.", hint="A debugger can wait on this machine only."
-        )
-    waiting, port = private.debugged(deployment)
-    code = deployment.code_configuration
-    session.say("The script starts when a debugger attaches. For .vscode/launch.json:")
-    session.say(private.launch_configuration(port, str(code.code) if code else None))
-    return waiting
 
 
 def _tell_web(session: sessions.Session, given: grammar.Given, endpoint: str) -> None:

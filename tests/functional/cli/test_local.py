@@ -128,6 +128,26 @@ def test_registered_things_are_fetched_from_the_configured_server(with_private, 
     assert shell.out("online-endpoint", "list", "--query", "[?name=='fetched']", "-o", "tsv") == ""
 
 
+def test_deploy_takes_files_and_registered_models_without_registering_anything(with_private, folder):
+    shell = with_private
+    shell("model", "create", "-n", "stepped", "-p", folder / "factor.json", "--type", "custom_model")
+    (folder / "stepped.json").write_text("7")
+    (folder / "code" / "stepped.py").write_text(SCORE.replace('"factor"', '"stepped"'))
+    words = ("--local", "-n", "stepped", "-c", folder / "conda.yml", "-s", folder / "code" / "stepped.py")
+    made = shell("deploy", folder / "stepped.json", *words)
+    answer = shell.script(made.stdout.splitlines()[2].removeprefix("try it "), local_rows(folder))
+    assert json.loads(answer.stdout) == [7, 14], answer.stderr
+    shell("deploy", "stepped:1", *words)
+    answer = shell.out("online-endpoint", "invoke", "--local", "-n", "stepped", "-r", folder / "rows.json")
+    assert json.loads(answer) == [5, 10]
+    shell("online-endpoint", "delete", "--local", "-n", "stepped", "-y")
+
+
+def local_rows(folder):
+    (folder / "request.json").write_text('{"data": [1, 2]}')
+    return folder
+
+
 class Editor:
     """The few messages of the Debug Adapter Protocol that an editor sends to attach, break and go on."""
 
