@@ -60,9 +60,10 @@ class Tasks:
         """Begin what is asked and not under way; returns when to look again."""
         if not self._is_mine():
             return _LOOK_S
+        # Before the look: a task that ends after it is still among those asked for, and would be done once more.
+        self._under_way = {key: future for key, future in self._under_way.items() if not future.done()}
         with self._database.read() as uow:
             asked = operations.tasks(uow, self._kinds)
-        self._under_way = {key: future for key, future in self._under_way.items() if not future.done()}
         for task in asked:
             if task.id not in self._under_way:
                 self._under_way[task.id] = self._pools[task.kind].submit(self._do, task)
