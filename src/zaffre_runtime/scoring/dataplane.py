@@ -65,7 +65,7 @@ class DataPlane:
     def submit(self, wanted: exchange.Exchange) -> bool:
         """False when too many wait already."""
         if self._begun is not None and begun.tried_before(wanted.headers):
-            deaths = self._begun.deaths(wanted.request_id)
+            deaths = self._begun.deaths(wanted)
             if deaths >= begun.MOST_DEATHS:
                 return wanted.answer(self._from_us(answers.deadly(deaths)))
             wanted.alone = deaths > 0

@@ -119,11 +119,10 @@ def test_who_was_under_way_at_a_death_is_scored_alone_and_after_two_not_at_all(t
     settings = config.Config(max_waiting=10, managed=True, begun_folder=str(tmp_path))
     for _ in range(2):
         died = dataplane.DataPlane(Scorer(1), settings)
-        died._begun.note([Asked(0)])
+        died._begun.note([Asked(3)])
     scorer = Scorer(64)
     plane = dataplane.DataPlane(scorer, settings)
     _, again, suspect, deadly = asked = [Asked(number) for number in range(4)]
-    again.request_id = "other"
     again.headers = deadly.headers = {"x-envoy-attempt-count": "2"}
     assert all(plane.submit(one) for one in asked)
     suspect.alone = True
