@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from zaffre.contracts import autoscale, files, recurring
+from zaffre.contracts import autoscale, files, recurring, scaling_rules
 from zaffre.core import errors
 
 FILE = """\
@@ -57,8 +57,8 @@ def load(tmp_path):
 def test_a_file_and_what_it_means(load):
     given = load().zaffre.autoscale
     assert [rule.parsed for rule in given.rules] == [
-        (autoscale.Condition("cpu", ">", 70, "avg", 300), autoscale.Change("out", 2), 300),
-        (autoscale.Condition("cpu", "<", 30, "avg", 300), autoscale.Change("in", 1), 3600),
+        (scaling_rules.Condition("cpu", ">", 70, "avg", 300), scaling_rules.Change("out", 2), 300),
+        (scaling_rules.Condition("cpu", "<", 30, "avg", 300), scaling_rules.Change("in", 1), 3600),
     ]
     night = given.profiles[1].recurrence
     assert (night.start, night.end, night.days[0]) == ("22:30", "06:00", "Monday")
@@ -106,7 +106,23 @@ def test_a_file_and_what_it_means(load):
         ),
         (
             ("zaffre.autoscale.rules.0.condition", "CpuPercentage > 7 avg 5m where VMName == a"),
-            "dimensions: deployment, endpoint",
+            "dimensions: deployment, endpoint, statusCode, statusCodeClass",
+        ),
+        (
+            ("zaffre.autoscale.rules.0.condition", "CpuPercentage > 7 avg 5m where statusCode == 200"),
+            "status codes filter RequestsPerMinute only",
+        ),
+        (
+            ("zaffre.autoscale.rules.0.condition", "RequestsPerMinute > 7 avg 5m where statusCode == 2xx"),
+            "a statusCode like 429 and a statusCodeClass like 5xx",
+        ),
+        (
+            ("zaffre.autoscale.rules.0.condition", "RequestsPerMinute > 7 avg 5m where statusCodeClass == 5"),
+            "a statusCode like 429 and a statusCodeClass like 5xx",
+        ),
+        (
+            ("zaffre.autoscale.rules.0.condition", "RequestsPerMinute > 7 avg 5m where endpoint == other"),
+            "leaves out its own endpoint 'churn'",
         ),
         (("zaffre.autoscale.calm", "1m"), "target_utilization only"),
         (("scale_settings.type", "target_utilization"), "not both"),
@@ -154,18 +170,27 @@ def test_a_condition_may_name_its_own_deployment(load, text):
     assert condition.where
 
 
+def test_requests_of_other_deployments_may_be_counted(load):
+    text = "RequestsPerMinute > 100 avg 5m where deployment == green and statusCodeClass == 5xx"
+    condition = load(("zaffre.autoscale.rules.0.condition", text)).zaffre.autoscale.rules[0].parsed[0]
+    assert (condition.by_deployment, condition.by_code) == (True, True)
+    assert condition.counts("green", 503)
+    assert not condition.counts("green", 200)
+    assert not condition.counts("blue", 503)
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("5", 300), ("5m", 300), ("30s", 30), ("1h", 3600), ("1h30m", 5400), ("PT1M30S", 90), ("10min", 600)],
 )
 def test_durations(text, seconds):
-    assert autoscale.duration_s(text) == seconds
+    assert scaling_rules.duration_s(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "0s", "PT", "m", "-5", "5x", "1.5h", "9999999999"])
 def test_no_durations(text):
     with pytest.raises(ValueError, match="is not a time"):
-        autoscale.duration_s(text)
+        scaling_rules.duration_s(text)
 
 
 @pytest.mark.parametrize(
@@ -173,11 +198,11 @@ def test_no_durations(text):
     [("out 2", 3, 5), ("in 1", 3, 2), ("out 50%", 3, 5), ("in 10 %", 3, 2), ("to 7", 3, 7), ("OUT 1", 1, 2)],
 )
 def test_changes(change, count, after):
-    assert autoscale.change(change).applied(count) == after
+    assert scaling_rules.change(change).applied(count) == after
 
 
 def test_what_a_condition_compares():
-    holds = {operator: autoscale.condition(f"RequestsPerMinute {operator} 1 avg 1m").holds
+    holds = {operator: scaling_rules.condition(f"RequestsPerMinute {operator} 1 avg 1m").holds
              for operator in (">", ">=", "<", "<=", "==", "!=")}  # fmt: skip
     assert [operator for operator in holds if holds[operator](1)] == [">=", "<=", "=="]
     assert [operator for operator in holds if holds[operator](2)] == [">", ">=", "!="]

@@ -4,6 +4,7 @@ Called by the reconciler before each of its steps; what is written, the steps th
 measurements are kept in memory: after a restart they fill anew, and until then nothing is scaled in.
 """
 
+import collections
 import dataclasses
 import datetime as dt
 import math
@@ -16,7 +17,7 @@ from zaffre.server import db
 from zaffre.server.compute import ports, usage
 from zaffre.server.endpoints.online import counting, facts, observing, outcomes
 from zaffre.server.endpoints.online.scaling import history, verdict
-from zaffre.server.endpoints.router import envoy, stats
+from zaffre.server.endpoints.router import answers, envoy, stats
 
 Services = Mapping[facts.Slot, ports.ServiceStatus]
 
@@ -66,12 +67,11 @@ class Scaler:
     def step(self, asked: observing.Asked, world: observing.World) -> bool:
         """Whether any number of instances was changed."""
         rows = [row for row in asked.deployments if row.serving and row.state != "Deleting"]
-        scaled = [(row, asked.revisions[row.serving]) for row in rows]
-        scaled = [pair for pair in scaled if counting.read(pair[1]).policy is not None]
-        keys = {(row.serving, row.etag) for row, _ in scaled}
+        scaled = [row for row in rows if counting.read(asked.revisions[row.serving]).policy is not None]
+        keys = {(row.serving, row.etag) for row in scaled}
         self._watched = {key: item for key, item in self._watched.items() if key in keys}
         reading = self._reading() if scaled and world.hosts is not None else None
-        changes = [self._look(row, revision, world.services, reading) for row, revision in scaled]
+        changes = [self._look(asked, row, world.services, reading) for row in scaled]
         return any(changes)
 
     def _reading(self) -> stats.Reading | None:
@@ -80,23 +80,26 @@ class Scaler:
         except errors.Unavailable:
             return None
 
-    def _look(self, row: Any, revision: Any, services: Services, reading: stats.Reading | None) -> bool:
-        asked = counting.read(revision).policy
-        assert asked is not None
+    def _look(
+        self, asked: observing.Asked, row: Any, services: Services, reading: stats.Reading | None
+    ) -> bool:
+        revision = asked.revisions[row.serving]
+        policy = counting.read(revision).policy
+        assert policy is not None
         now = self._now()
-        new = _Watched(history.History(asked.longest_s + asked.poll_s, asked.poll_s))
+        new = _Watched(history.History(policy.longest_s + policy.poll_s, policy.poll_s))
         watched = self._watched.setdefault((row.serving, row.etag), new)
         sets = {slot.replicas for slot in services} & {revision.replicas, row.wanted}
         mine = {slot: status for slot, status in services.items() if slot.replicas in sets}
         if reading is not None and now >= watched.due:
-            watched.due = now + asked.poll_s
-            watched.seen.add(self._sample(watched, revision, mine, reading, now))
+            watched.due = now + policy.poll_s
+            watched.seen.add(self._sample(watched, asked, row, mine, reading, now))
         count = int(row.scale.get("count", revision.instances))
         moment = clock.now()
         since = clock.parse(row.scale["at"]) if row.scale.get("at") else row.modified_at
         decided = verdict.decide(
-            asked,
-            asked.at(moment),
+            policy,
+            policy.at(moment),
             watched.seen,
             count=count,
             rested_s=watched.rested_s(row.scale, now),
@@ -109,15 +112,26 @@ class Scaler:
             return outcomes.scaled(uow, key, row, previous=count, count=decided.count, why=decided.why)
 
     def _sample(
-        self, watched: _Watched, revision: Any, mine: Services, reading: stats.Reading, now: float
+        self,
+        watched: _Watched,
+        asked: observing.Asked,
+        row: Any,
+        mine: Services,
+        reading: stats.Reading,
+        now: float,
     ) -> history.Sample:
-        found = {name: item for name, item in reading.clusters.items() if name in {s.replicas for s in mine}}
-        spans = [item.since(watched.counted.get(name, item)) for name, item in found.items()]
-        watched.counted = dict(found)
+        owners = {name: owner for name in reading.clusters if (owner := asked.owner(name))}
+        beside = {
+            name: owner[2] for name, owner in owners.items() if owner[:2] == (row.workspace, row.endpoint)
+        }
+        found = {name: item for name, item in reading.clusters.items() if name in beside}
+        added = {name: item.since(watched.counted.get(name, item)) for name, item in found.items()}
+        watched.counted = found
+        spans = [added[name] for name in {slot.replicas for slot in mine} if name in added]
         latency = stats.Histogram()
         for span in spans:
             latency = latency.plus(span.latency_ms)
-        cpu, memory = self._used(watched, revision, mine, now)
+        cpu, memory = self._used(watched, asked.revisions[row.serving], mine, now)
         return history.Sample(
             at=now,
             in_flight=sum(span.in_flight for span in spans),
@@ -125,6 +139,8 @@ class Scaler:
             latency_ms=latency,
             cpu=cpu,
             memory=memory,
+            deployment=row.name,
+            answers=_answers((beside[name], span) for name, span in added.items()),
         )
 
     def _used(
@@ -148,6 +164,15 @@ class Scaler:
         spans = [max(item.cpu_s - before[pid].cpu_s, 0.0) for pid, item in used.items() if pid in before]
         busy = 100 * sum(spans) / (span_s * cores * instances) if spans and span_s > 0 else None
         return busy, held
+
+
+def _answers(spans: Iterable[tuple[str, stats.Cluster]]) -> dict[tuple[str, int], float]:
+    """How many answers of each deployment had which code, as clients saw them."""
+    found: collections.Counter[tuple[str, int]] = collections.Counter()
+    for deployment, span in spans:
+        for code, count in answers.codes(span).items():
+            found[deployment, code] += count
+    return dict(found)
 
 
 def _was_woken(services: Iterable[ports.ServiceStatus], since: dt.datetime) -> bool:

@@ -13,7 +13,8 @@ from zaffre.contracts import events as catalogue
 from zaffre.core import clock
 from zaffre.server import access, db, events
 from zaffre.server.endpoints.online import observing
-from zaffre.server.endpoints.telemetry import answers, slices, store, summary
+from zaffre.server.endpoints.router import answers
+from zaffre.server.endpoints.telemetry import slices, store, summary
 
 _CALLER = access.system("telemetry")
 _MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

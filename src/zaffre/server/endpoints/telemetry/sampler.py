@@ -13,8 +13,8 @@ from zaffre.core import clock
 from zaffre.server import db
 from zaffre.server.compute import ports
 from zaffre.server.endpoints.online import observing
-from zaffre.server.endpoints.router import envoy
-from zaffre.server.endpoints.telemetry import answers, looking, slices, store
+from zaffre.server.endpoints.router import answers, envoy
+from zaffre.server.endpoints.telemetry import looking, slices, store
 
 Key = store.Key
 _AHEAD_MS = 120_000

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from zaffre.server.endpoints.telemetry import answers, slices, spread
+from zaffre.server.endpoints.router import answers
+from zaffre.server.endpoints.telemetry import slices, spread
 
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 

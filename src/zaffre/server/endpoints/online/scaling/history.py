@@ -6,8 +6,9 @@ Nothing of it outlives the server: after a start every window is empty, and a ru
 import collections
 import dataclasses
 import math
+from collections.abc import Mapping
 
-from zaffre.contracts import autoscale
+from zaffre.contracts import scaling_rules
 from zaffre.server.endpoints.router import stats
 
 _MOST_GAP_S = 10.0
@@ -17,7 +18,11 @@ _QUANTILES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "late
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One look. `requests` and `latency_ms` count what ended since the look before; per cent where known."""
+    """One look. `requests` and `latency_ms` count what ended since the look before; per cent where known.
+
+    `answers` are those to clients since then, of every deployment of the endpoint, by its name and their code; `deployment` is
+    the name of the one that this is of.
+    """
 
     at: float
     in_flight: int = 0
@@ -25,6 +30,18 @@ class Sample:
     latency_ms: stats.Histogram = dataclasses.field(default_factory=stats.Histogram)
     cpu: float | None = None
     memory: float | None = None
+    deployment: str = ""
+    answers: Mapping[tuple[str, int], float] = dataclasses.field(default_factory=dict)
+
+    def counted(self, condition: scaling_rules.Condition) -> float:
+        """The requests that a condition counts."""
+        if not (condition.by_deployment or condition.by_code):
+            return float(self.requests)
+        return sum(
+            count
+            for (name, code), count in self.answers.items()
+            if (condition.by_deployment or name == self.deployment) and condition.counts(name, code)
+        )
 
 
 class History:
@@ -60,13 +77,13 @@ class History:
             return None
         return [sample for sample in self._samples if sample.at > newest.at - length_s]
 
-    def value(self, condition: autoscale.Condition) -> float | None:
+    def value(self, condition: scaling_rules.Condition) -> float | None:
         """What the condition compares; None when its window is not full, or nothing was measured in it."""
         window = self.window(condition.window_s)
         if not window:
             return None
         if condition.aggregation in ("total", "count"):
-            return float(sum(sample.requests for sample in window))
+            return sum(sample.counted(condition) for sample in window)
         if condition.aggregation == "avg":
             return _whole(condition, window)
         each = [value for sample in window if (value := _single(condition, sample)) is not None]
@@ -75,10 +92,10 @@ class History:
         return min(each) if condition.aggregation == "min" else max(each)
 
 
-def _whole(condition: autoscale.Condition, window: list[Sample]) -> float | None:
+def _whole(condition: scaling_rules.Condition, window: list[Sample]) -> float | None:
     """The average over the window: of requests, each counts alike; of what is sampled, each look does."""
     if condition.metric == "rpm":
-        return sum(sample.requests for sample in window) * 60 / condition.window_s
+        return sum(sample.counted(condition) for sample in window) * 60 / condition.window_s
     if condition.metric.startswith("latency"):
         together = stats.Histogram()
         for sample in window:
@@ -88,18 +105,18 @@ def _whole(condition: autoscale.Condition, window: list[Sample]) -> float | None
     return sum(each) / len(each) if each else None
 
 
-def _single(condition: autoscale.Condition, sample: Sample) -> float | None:
+def _single(condition: scaling_rules.Condition, sample: Sample) -> float | None:
     match condition.metric:
         case "cpu":
             return sample.cpu
         case "memory":
             return sample.memory
         case "rpm":
-            return float(sample.requests)
+            return sample.counted(condition)
         case _:
             return _latency(condition, sample.latency_ms)
 
 
-def _latency(condition: autoscale.Condition, measured: stats.Histogram) -> float | None:
+def _latency(condition: scaling_rules.Condition, measured: stats.Histogram) -> float | None:
     share = _QUANTILES.get(condition.metric)
     return measured.mean() if share is None else measured.quantile(share)

@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 
 from zaffre.contracts import autoscale as contract
-from zaffre.contracts import online_deployment, recurring
+from zaffre.contracts import online_deployment, recurring, scaling_rules
 from zaffre.contracts import settings as parts
 from zaffre.server.endpoints.online import settings
 
@@ -13,7 +13,7 @@ _POLL_S = 1.0
 _SLOWEST_POLL_S = 30.0
 _SAMPLES = 100.0
 
-Rule = tuple[contract.Condition, contract.Change, float]
+Rule = tuple[scaling_rules.Condition, scaling_rules.Change, float]
 """What must hold, what follows, and how long the last change must be past, in seconds."""
 
 
@@ -72,8 +72,10 @@ def of(deployment: online_deployment.OnlineDeployment) -> Policy | None:
         usual=usual,
         profiles=_profiles(given, usual),
         concurrency=settings.requests(deployment).max_concurrent_requests_per_instance or 1,
-        calm_s=contract.duration_s(given.calm) if given.calm else CALM_S,
-        zero_after_s=contract.duration_s(given.scale_to_zero_after) if given.scale_to_zero_after else None,
+        calm_s=scaling_rules.duration_s(given.calm) if given.calm else CALM_S,
+        zero_after_s=scaling_rules.duration_s(given.scale_to_zero_after)
+        if given.scale_to_zero_after
+        else None,
     )
     if isinstance(scale, parts.TargetUtilizationScaleSettings):
         percentage = scale.target_utilization_percentage or parts.TARGET_UTILIZATION_PERCENTAGE

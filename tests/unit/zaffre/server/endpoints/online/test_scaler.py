@@ -89,6 +89,44 @@ def test_counters_are_read_as_what_was_added_and_a_new_router_starts_at_nothing(
     assert opened.look(total=10, completed=10).instances_total == 2  # 15 in three seconds
 
 
+def test_answers_are_counted_by_the_codes_that_clients_got(desk):
+    """503s that are refusals for too many requests left the router as 429."""
+    rule = {
+        "condition": "RequestsPerMinute > 200 avg 3s where statusCode == 429",
+        "scale": "out 1",
+        "cooldown": "1s",
+    }
+    opened = desk(zaffre={"autoscale": {"max_count": 5, "rules": [rule]}})
+    codes = {200: 0, 503: 0}
+    for _ in range(6):
+        codes[200] += 100
+        total = sum(codes.values())
+        assert opened.look(total=total, completed=total, codes=dict(codes)).instances_total == 1
+    codes[503] += 15
+    total = sum(codes.values())
+    assert opened.look(total=total, completed=total, codes=dict(codes), refused=5).instances_total == 1
+    codes[503] += 15
+    total = sum(codes.values())
+    assert opened.look(total=total, completed=total, codes=dict(codes), refused=20).instances_total == 2
+
+
+def test_requests_of_the_other_deployment_may_decide(desk):
+    rule = {
+        "condition": "RequestsPerMinute > 200 avg 3s where deployment == green",
+        "scale": "out 1",
+        "cooldown": "1s",
+    }
+    opened = desk(zaffre={"autoscale": {"max_count": 5, "rules": [rule]}})
+    opened.office.deployment("green", model=opened.office.model())
+    opened.office.promote("green")
+    green = opened.office.show("green").status.revision
+    for number in range(6):
+        opened.router.clusters[green] = stats.Cluster(codes={200: 1000})
+        assert opened.look(codes={200: 100 * number}).instances_total == 1
+    opened.router.clusters[green] = stats.Cluster(codes={200: 1015})
+    assert opened.look().instances_total == 2
+
+
 def test_processor_time_is_taken_over_what_an_instance_may_use(desk, monkeypatch):
     rule = {"condition": "CpuPercentage > 70 avg 3s", "scale": "out 2", "cooldown": "1s"}
     opened = desk(zaffre={"autoscale": {"max_count": 5, "rules": [rule]}})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaffre.contracts import autoscale, online_deployment, recurring
+from zaffre.contracts import online_deployment, recurring, scaling_rules
 from zaffre.server.endpoints.online.scaling import history, policy, verdict
 from zaffre.server.endpoints.router import stats
 
@@ -229,7 +229,7 @@ def test_what_conditions_read():
         )
 
     def value(text):
-        return seen.value(autoscale.condition(text))
+        return seen.value(scaling_rules.condition(text))
 
     assert value("RequestsPerMinute > 1 avg 10s") == 300
     assert value("RequestsPerMinute > 1 total 10s") == 50
@@ -239,6 +239,37 @@ def test_what_conditions_read():
     assert 10 < value("RequestLatency_P90 > 1 avg 10s") < 100
     assert value("CpuPercentage > 1 avg 1m") is None
     assert value("MemoryPercentage > 1 avg 10s") is None
+
+
+@pytest.mark.parametrize(
+    ("where", "per_minute"),
+    [
+        ("statusCode == 200", 6 * 10),
+        ("statusCode == 200 or 429", 6 * 13),
+        ("statusCodeClass == 2xx", 6 * 10),
+        ("statusCodeClass != 2xx", 6 * 5),
+        ("StatusCodeClass == 4XX, 5xx", 6 * 5),
+        ("statusCodeClass == 4xx and statusCode != 429", 0),
+        ("deployment == blue", 6 * 15),
+        ("deployment == green", 6 * 40),
+        ("deployment == blue or green and statusCodeClass == 2xx", 6 * 50),
+        ("deployment != blue and statusCode excludes 500", 6 * 40),
+        ("endpoint == churn", 6 * 7),
+    ],
+)
+def test_requests_are_counted_by_code_and_by_deployment(where, per_minute):
+    answers = {("blue", 200): 10, ("blue", 429): 3, ("blue", 503): 2, ("green", 200): 40}
+    seen = history.History(60, 1)
+    seen.add(history.Sample(0.0))
+    for second in range(1, 11):
+        found = answers if second == 5 else {}
+        requests = 7 if second == 5 else 0  # what its own replicas have answered
+        seen.add(history.Sample(float(second), requests=requests, deployment="blue", answers=found))
+
+    def value(aggregation):
+        return seen.value(scaling_rules.condition(f"RequestsPerMinute > 1 {aggregation} 10s where {where}"))
+
+    assert (value("avg"), value("total"), value("max")) == (per_minute, per_minute / 6, per_minute / 6)
 
 
 # --- profiles ---

@@ -1,6 +1,7 @@
 """The figures that people see."""
 
-from zaffre.server.endpoints.telemetry import answers, slices, summary
+from zaffre.server.endpoints.router import answers
+from zaffre.server.endpoints.telemetry import slices, summary
 
 
 def test_codes_of_the_router_become_those_that_clients_saw():

@@ -7,6 +7,8 @@ says is 424.
 
 from collections.abc import Mapping
 
+from zaffre.server.endpoints.router import stats
+
 TIMEOUT, REFUSED = 408, 429
 _ALWAYS = {504: TIMEOUT, 507: 413}
 _FAULTS = frozenset({TIMEOUT, 424, REFUSED})
@@ -19,6 +21,13 @@ def as_clients_saw(added: Mapping[str, float]) -> dict[str, float]:
     for inside, outside in _ALWAYS.items():
         _move(found, inside, outside, found.get(f"code.{inside}", 0))
     return {name: count for name, count in found.items() if count}
+
+
+def codes(span: stats.Cluster) -> dict[int, int]:
+    """How many clients got which code from one cluster."""
+    counted = {f"code.{code}": float(count) for code, count in span.codes.items()}
+    seen = as_clients_saw({**counted, "refused": span.refused})
+    return {int(name[5:]): int(count) for name, count in seen.items() if name.startswith("code.")}
 
 
 def _move(found: dict[str, float], inside: int, outside: int, most: float) -> None:
