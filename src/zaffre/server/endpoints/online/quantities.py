@@ -104,7 +104,8 @@ def no_room(asked: Amount, taken: Amount, machine: Amount) -> str:
             f"{_mib(machine.memory_bytes)} are taken."
         )
     if asked.gpus and taken.gpus + asked.gpus > machine.gpus:
-        return f"It asks for {asked.gpus} GPUs; {taken.gpus} of {machine.gpus} are taken."
+        wanted = "1 GPU" if asked.gpus == 1 else f"{asked.gpus} GPUs"
+        return f"It asks for {wanted}; {taken.gpus} of {machine.gpus} are taken."
     return ""
 
 
