@@ -147,7 +147,7 @@ def test_gpus_are_never_given_twice_also_by_the_next_server(small_desk):
         before = seen("other")
         waiting = desk.begin(asking("third", "1"))
         desk.until(lambda: desk.show("third").service_state == "Unschedulable")
-        assert desk.show("third").status.reason == "It asks for 1 GPUs; 2 of 2 are taken."
+        assert desk.show("third").status.reason == "It asks for 1 GPU; 2 of 2 are taken."
         assert desk.delete("one")["state"] == "Succeeded"
         assert desk.wait(waiting)["state"] == "Succeeded"
         assert seen("other") == before
