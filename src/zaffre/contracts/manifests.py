@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Self
 
 import pydantic
@@ -158,6 +158,7 @@ def address(digest: str, path: str = "") -> str:
     return str(parse_address(f"{SCHEME}{digest}/{path}" if path else SCHEME + digest))
 
 
+@lru_cache(maxsize=1024)  # one request asks several times what its address means
 def parse_address(text: str) -> TreeAddress:
     """What a tree address points at. Raises Invalid."""
     match = re.fullmatch(r"zaffre://trees/([0-9a-f]{64})(?:/(.+))?", text, flags=re.DOTALL)

@@ -10,7 +10,8 @@ def now() -> dt.datetime:
 
 def isoformat(moment: dt.datetime) -> str:
     """A moment as the world sees it: `2026-11-20T08:15:30.123456Z`, always the same length, so that text sorts as time."""
-    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    in_utc = moment if moment.tzinfo is dt.UTC else moment.astimezone(dt.UTC)
+    return in_utc.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse(text: str) -> dt.datetime:

@@ -3,6 +3,10 @@
 import re
 from urllib.parse import unquote
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
 
 def why(path: str) -> str | None:
     """Why a name inside an archive, a manifest or a request body is refused; None when it is harmless.
@@ -24,15 +28,15 @@ def why(path: str) -> str | None:
 def _hostile_once(path: str) -> str | None:
     if not path:
         return "is empty"
-    if any(ord(letter) < 32 or 127 <= ord(letter) < 160 or letter in "\u2028\u2029" for letter in path):
+    if _CONTROL.search(path):
         return "contains a control character"
-    if any(0xD800 <= ord(letter) <= 0xDFFF for letter in path):
+    if _SURROGATE.search(path):
         return "is not valid Unicode"
     if "\\" in path:
         return "contains a backslash"
     if path.startswith("/"):
         return "is absolute"
-    if re.match(r"[A-Za-z]:", path):
+    if _DRIVE.match(path):
         return "starts with a drive letter"
     if path.startswith("~"):
         return "starts with '~'"

@@ -8,6 +8,7 @@ compares secrets and no secret stays in memory.
 import hashlib
 import threading
 import time
+from collections.abc import Hashable
 
 from zaffre.server import db
 from zaffre.server.access import callers, tokens
@@ -31,6 +32,10 @@ class Authenticator:
         """The caller of a token that was looked up a short while ago."""
         found = self._seen.get(_key(text))
         return found[0] if found and found[1] > time.monotonic() else None
+
+    def question(self, text: str) -> Hashable:
+        """Who asks the same question as another may take the other's answer: the token, and what is known of tokens."""
+        return self._generation, _key(text)
 
     def look_up(self, text: str) -> callers.Caller:
         """The caller whom a token names. Raises Unauthenticated."""

@@ -1,5 +1,6 @@
 """From a request to a caller: the bearer token, the request's id, the reason that a change is given."""
 
+import asyncio
 import itertools
 import re
 import secrets
@@ -45,13 +46,6 @@ async def caller(request: fastapi.Request, parts: context.Deps) -> callers.Calle
     return _named(request, await _owner(request, parts))
 
 
-def seen(request: fastapi.Request, parts: context.Context) -> callers.Caller | None:
-    """The same without asking the database: None unless the token was seen a moment ago."""
-    token = _token(request)
-    known = parts.authenticator.known(token) if token else None
-    return None if known is None else _named(request, known)
-
-
 def _named(request: fastapi.Request, known: callers.Caller) -> callers.Caller:
     reason = urllib.parse.unquote(request.headers.get("x-zaffre-reason", ""))
     if len(reason) > REASON_LIMIT:
@@ -75,8 +69,20 @@ async def _owner(request: fastapi.Request, parts: context.Context) -> callers.Ca
         )
     known = parts.authenticator.known(token)
     if known is None:
-        known = await concurrency.run_in_threadpool(parts.authenticator.look_up, token)
+        known = await _looked_up(token, parts)
     return known
+
+
+async def _looked_up(token: str, parts: context.Context) -> callers.Caller:
+    """What the database says of a token; many requests at once with the same token ask it once."""
+    question = parts.authenticator.question(token)
+    if question not in parts.asking:
+        asked = asyncio.ensure_future(concurrency.run_in_threadpool(parts.authenticator.look_up, token))
+        asked.add_done_callback(lambda _: parts.asking.pop(question))
+        parts.asking[question] = asked
+    return await asyncio.shield(
+        parts.asking[question]
+    )  # who hangs up does not take the answer from the others
 
 
 CallerDep = Annotated[callers.Caller, fastapi.Depends(caller)]

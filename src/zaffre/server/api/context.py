@@ -1,14 +1,15 @@
 """What routes are given: the parts of a running server, put together by `app`."""
 
+import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Annotated, Any
 
 import fastapi
 
 from zaffre.core import settings
 from zaffre.server import db, secrets
-from zaffre.server.access import authentication, workspaces
+from zaffre.server.access import authentication, callers, workspaces
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import machine, ports
 from zaffre.server.endpoints.online import preparing
@@ -40,6 +41,8 @@ class Context:
     occupants: tuple[workspaces.Occupants, ...] = ()
     newest_look: Callable[[], sampler.Sampled | None] = lambda: None
     certificates: tuple[secrets.Keeper, ...] = ()
+    # Tokens that the database is being asked about; the event loop's alone.
+    asking: dict[Hashable, "asyncio.Future[callers.Caller]"] = dataclasses.field(default_factory=dict)
 
 
 async def get(request: fastapi.Request) -> Context:

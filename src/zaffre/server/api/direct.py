@@ -1,7 +1,7 @@
 """The short way of routes that are one transaction: from the request to the crew and back, without the framework.
 
-A request goes this way when nothing is to be said against it: its token was seen a moment ago, its body and its query
-are what the route asks for. All others go through FastAPI, which says what is wrong; both ways run the same route.
+A request goes this way when its body and its query are what the route asks for. All others go through FastAPI, which says
+what is wrong; both ways ask who is there first, and run the same route.
 """
 
 import dataclasses
@@ -45,10 +45,14 @@ class Direct:
         way, said = found
         scope["zaffre.route"] = way.template
         body = (await receive())["body"]
-        piece = self._piece(way, said, fastapi.Request(scope), body)
-        if piece is None:
+        request = fastapi.Request(scope)
+        caller = await auth.caller(request, self._parts)
+        try:
+            asked = _asked_for(way, request, body)
+        except ValueError:  # of which pydantic's and json's errors are kinds
             await self._app(scope, gate.replay(body, receive), send)
             return
+        piece = functools.partial(_run, way.route, caller, self._parts, {**said, **asked})
         work = self._crew.write(scope["path"], piece) if way.writes else self._crew.read(piece)
         await way.response(await work)(scope, receive, send)
 
@@ -60,22 +64,6 @@ class Direct:
                 if match is not None:
                     return way, match.groupdict()
         return None
-
-    def _piece(
-        self, way: "_Way", said: dict[str, Any], request: fastapi.Request, body: bytes
-    ) -> "crew.Piece[Any] | None":
-        """What the crew is asked to do; None when something is to be said against the request."""
-        caller = auth.seen(request, self._parts)
-        if caller is None:
-            return None
-        try:
-            if way.body is not None:
-                said["body"] = _parsed(way.body, request, body)
-            if way.query is not None:
-                said["query"] = _asked(way.query, request)
-        except ValueError:  # of which pydantic's and json's errors are kinds
-            return None
-        return functools.partial(_run, way.route, caller, self._parts, said)
 
 
 def _run(
@@ -130,6 +118,16 @@ def _kind(name: str, annotation: Any, path: str) -> dict[str, Any] | None:
     if name == "query" and isinstance(get_args(annotation)[-1], params.Query):
         return {"query": get_args(annotation)[0]}
     return None
+
+
+def _asked_for(way: "_Way", request: fastapi.Request, body: bytes) -> dict[str, Any]:
+    """What the route wants of body and query. Raises ValueError."""
+    found: dict[str, Any] = {}
+    if way.body is not None:
+        found["body"] = _parsed(way.body, request, body)
+    if way.query is not None:
+        found["query"] = _asked(way.query, request)
+    return found
 
 
 def _parsed(kind: Any, request: fastapi.Request, body: bytes) -> Any:

@@ -101,6 +101,7 @@ def _serve(parts: compose.Parts, listener: socket.socket, idleness: idling.Idlen
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # nothing here asks where a request came from
         lifespan="off",
         http=reading.LargeReads,
         loop="asyncio",  # takes large uploads in at half of uvloop's processor time

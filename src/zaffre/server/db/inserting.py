@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from zaffre.core import clock
@@ -30,7 +31,7 @@ class Insert:
             values = [[self._value(row, column) for column in columns[1:]] for row in rows]
             prepared.driver(connection).executemany(text, values)
         else:
-            given = json.dumps(rows, default=_plain, separators=(",", ":"))
+            given = _json([{column: _plain(value) for column, value in row.items()} for row in rows])
             prepared.driver(connection).execute(text, [given])
 
     def _write(self, columns: tuple[str, ...]) -> str:
@@ -47,11 +48,16 @@ class Insert:
     def _value(self, row: Mapping[str, Any], column: str) -> Any:
         value = row[column]
         if column in self._documents:
-            return None if value is None else json.dumps(value)
-        return clock.isoformat(value) if isinstance(value, dt.datetime) else value
+            return None if value is None else _json(value)
+        return _plain(value)
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, dt.datetime):
-        return clock.isoformat(value)
-    raise TypeError(f"{type(value).__name__} cannot be stored")
+def _plain(value: Any) -> Any:
+    return clock.isoformat(value) if isinstance(value, dt.datetime) else value
+
+
+def _json(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, UnicodeEncodeError):  # what only the slower one can say
+        return json.dumps(value)

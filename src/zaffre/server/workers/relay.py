@@ -11,7 +11,11 @@ BATCH = 500
 RESTING = 2.0
 """How long the relay rests after each batch, in times of what the batch took."""
 SHORTEST_S = 0.05
-"""How long it rests at least, so that a burst is told in few batches."""
+"""How long it rests at least."""
+BURST = 10
+BURST_S = 0.4
+"""After so many events at once it rests so long, so that a burst is told in few batches: a batch costs more than what is
+in it."""
 LATEST_S = 5.0
 """How long an event of another server, whose commit rings no bell here, may wait."""
 
@@ -27,10 +31,12 @@ def build(database: db.Database, more: Mapping[str, events.Subscriber] | None = 
     def step() -> float:
         while True:
             began = time.monotonic()
-            if not events.relay(database, subscribers, limit=BATCH):
+            told = events.relay(database, subscribers, limit=BATCH)
+            if not told:
                 break
             # Under load events gather meanwhile and are told together; requests get the rest of the processor.
-            time.sleep(max(SHORTEST_S, min(RESTING * (time.monotonic() - began), 0.5)))
+            least = BURST_S if BURST <= told < BATCH else SHORTEST_S
+            time.sleep(max(least, min(RESTING * (time.monotonic() - began), 0.5)))
         due = events.next_retry(database)
         return LATEST_S if due is None else min(LATEST_S, max(0.05, (due - clock.now()).total_seconds()))
 

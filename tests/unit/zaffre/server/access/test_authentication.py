@@ -58,3 +58,13 @@ def test_a_wrong_token_is_never_remembered(database):
     with pytest.raises(errors.Unauthenticated):
         guard.look_up("zf_wrong")
     assert guard.known("zf_wrong") is None
+
+
+def test_a_question_is_another_once_any_token_changed(database):
+    guard = authentication.Authenticator(database)
+    before = guard.question("zf_one")
+    assert guard.question("zf_one") == before != guard.question("zf_two")
+    make(database)
+    assert guard.question("zf_one") == before
+    guard.forget()
+    assert guard.question("zf_one") != before
