@@ -1,5 +1,6 @@
 """The README's lines run as they stand there."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+GREEN = "{name: green, endpoint_name: diabetes, model: 'azureml:diabetes:1', instance_type: Standard_DS3_v2}"
 ROOT = Path(__file__).parents[3]
 
 
@@ -31,6 +33,18 @@ def test_the_ten_lines_run(environment, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^\[?\s*\d+\.\d+", done.stdout, re.MULTILINE), "the endpoint's answer is printed"
+    (tmp_path / "green.yml").write_text(GREEN)
+    then = subprocess.run(
+        [sys.executable, "-c", block("python")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert then.returncode == 0, then.stderr
+    show = ["zaffre", "online-endpoint", "show", "-n", "diabetes", "--query", "traffic"]
+    shares = subprocess.run(show, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(shares.stdout) == {"blue": 90, "green": 10}
 
 
 def test_the_readme_names_only_commands_that_exist():
