@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import select
 import signal
-from typing import Dict, List, NamedTuple, NoReturn, Optional
+from typing import Callable, Dict, List, NamedTuple, NoReturn, Optional
 
 from zaffre_runtime.shim import isolation, limits, linux
 
 NOT_STARTED = 126
+_NEVER = float("inf")
+_CHUNK = 65536
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -29,7 +31,10 @@ class Launch(NamedTuple):
 
 
 class Attempt:
-    """A started process, or its PID 1. `output` is its stdout and stderr, `report` what spawn has to say."""
+    """A started process, or its PID 1. `output` is its stdout and stderr, `report` what spawn has to say.
+
+    `kill_at` is the moment until which it may take to end, once it was asked to.
+    """
 
     def __init__(self, leader: int, output: int, report: int) -> None:
         self.leader = leader
@@ -40,6 +45,7 @@ class Attempt:
         self.unbound: List[str] = []
         self.running = False
         self.output_ended = False
+        self.kill_at = _NEVER
         self._status: Optional[int] = None
         self._text = b""
 
@@ -56,6 +62,38 @@ class Attempt:
             *lines, self._text = self._text.split(b"\n")
             for line in lines:
                 self._take(line.decode("utf-8", "replace"))
+
+    def copy_output(self, write: Callable[[bytes], None], *, once: bool) -> None:
+        """Hand on what it has written: one chunk, or all there is."""
+        while True:
+            try:
+                data = os.read(self.output, _CHUNK)
+            except BlockingIOError:
+                return
+            if not data:
+                self.output_ended = True
+                return
+            write(data)
+            if once:
+                return
+
+    def end(self, *, kill_at: float) -> None:
+        """Ask it to end; `kill_when_due` kills it from that moment on."""
+        self._signal(signal.SIGTERM)
+        self.kill_at = kill_at
+
+    def kill_when_due(self, now: float) -> None:
+        """Kill it, once, when its time to end is over."""
+        if now >= self.kill_at:
+            self.kill_at = _NEVER
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        """Our own child, not yet waited for: its PID cannot have been reused."""
+        try:
+            os.kill(self.leader, number)
+        except ProcessLookupError:
+            return
 
     def exit_code(self, leader_status: int) -> int:
         """The process's exit code, negative for a signal, once its leader has ended."""

@@ -12,13 +12,12 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from zaffre_runtime.shim import gap, limits, logs, policy, records, spawn, state, stragglers, watch
+from zaffre_runtime.shim import gap, limits, logs, policy, records, spawn, state, stragglers, wakeups, watch
 from zaffre_runtime.shim import home as home_of
 
 _LOOK_S = 1.0  # how often the folder is looked at without a poke
 _KILL_GRACE_S = 2.0
 _UNASKED_DRAIN_S = 2.0
-_CHUNK = 65536
 _PASSING = (
     errno.EAGAIN,
     errno.ENOMEM,
@@ -60,12 +59,8 @@ class Supervisor:
         self._forced = ""
         self._asked: Optional[float] = None
         self._started = self._ready_since = 0.0
-        self._next_start = self._next_look = self._kill_at = watch.NEVER
-        self._control = records.open_control(home.folder)
-        self._wake, wake_writer = os.pipe()
-        os.set_blocking(self._wake, False)
-        os.set_blocking(wake_writer, False)
-        signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+        self._next_start = self._next_look = watch.NEVER
+        self._wakeups = wakeups.Wakeups(home.folder)
 
     # --- the loop ---
 
@@ -92,26 +87,20 @@ class Supervisor:
         self._next_look = 0.0
 
     def _wait(self) -> None:
-        poll = select.poll()
-        for descriptor, events in self._watched():
-            poll.register(descriptor, events)
-        deadline = min(
-            self._next_look, self._next_start, self._kill_at, self._watch.deadline(), self._gap.deadline()
-        )
-        self._ready = dict(poll.poll(max(0, min(deadline - time.monotonic(), _LOOK_S)) * 1000 + 1))
+        kill_at = self._attempt.kill_at if self._attempt else watch.NEVER
+        until = min(self._next_look, self._next_start, kill_at, self._watch.deadline(), self._gap.deadline())
+        self._ready = self._wakeups.wait(self._watched(), until=until, at_most_s=_LOOK_S)
         if self._attempt:
             self._hear_report()  # before the output: who sees output also sees the PID
         if self._attempt and self._attempt.output in self._ready:
-            self._copy_output(once=True)
-        if self._wake in self._ready:
-            _empty(self._wake)
-        if self._control in self._ready:
-            asked = records.read_pokes(self._control)
+            self._attempt.copy_output(self._log.write, once=True)
+        if self._wakeups.poked(self._ready):
+            asked = self._wakeups.drain_asked()
             self._asked = self._asked if asked is None else asked
             self._next_look = 0.0
 
     def _watched(self) -> List[Tuple[int, int]]:
-        watched = [(self._wake, select.POLLIN), (self._control, select.POLLIN)]
+        watched: List[Tuple[int, int]] = []
         if self._attempt and not self._attempt.output_ended:
             watched.append((self._attempt.output, select.POLLIN))
         if self._attempt and not self._attempt.running:
@@ -160,20 +149,6 @@ class Supervisor:
 
     # --- watching ---
 
-    def _copy_output(self, *, once: bool) -> None:
-        assert self._attempt is not None
-        while True:
-            try:
-                data = os.read(self._attempt.output, _CHUNK)
-            except BlockingIOError:
-                return
-            if not data:
-                self._attempt.output_ended = True
-                return
-            self._log.write(data)
-            if once:
-                return
-
     def _hear_report(self) -> None:
         assert self._attempt is not None
         if self._attempt.running:
@@ -194,9 +169,7 @@ class Supervisor:
         if self._attempt is None:
             self._answer_knock(now)
             return
-        if now >= self._kill_at:
-            self._kill_at = watch.NEVER
-            _signal(self._attempt.leader, signal.SIGKILL)
+        self._attempt.kill_when_due(now)
         verdict = self._watch.step(now, self._ready)
         if verdict == "ready" and self._record.state == "starting":
             self._became_ready(now)
@@ -237,8 +210,7 @@ class Supervisor:
             self._resting = True
             self._watch.stop()
             self._home.door.hold()
-            _signal(self._attempt.leader, signal.SIGTERM)
-            self._kill_at = now + float(wish.get("drain_s", 0))
+            self._attempt.end(kill_at=now + float(wish.get("drain_s", 0)))
 
     def _answer_knock(self, now: float) -> None:
         """Somebody waits at the door of a process that sleeps: start it, and it takes them in."""
@@ -257,12 +229,14 @@ class Supervisor:
         self._log.note("ending the process: " + reason)
         if self._home.door:
             self._home.door.hold()
-        _signal(self._attempt.leader, signal.SIGTERM)
-        self._kill_at = now + _KILL_GRACE_S
+        self._attempt.end(kill_at=now + _KILL_GRACE_S)
 
     def _begin_stop(self, now: float, drain_s: float) -> None:
         if self._record.state == "stopping":
-            self._kill_at = min(self._kill_at, now + drain_s)  # a second request may be less patient
+            if self._attempt:
+                self._attempt.kill_at = min(
+                    self._attempt.kill_at, now + drain_s
+                )  # this one may be less patient
             return
         self._next_start = watch.NEVER
         self._watch.stop()
@@ -273,8 +247,7 @@ class Supervisor:
             self._record.set(state="stopped", pid=None)
             return
         self._record.set(state="stopping")
-        _signal(self._attempt.leader, signal.SIGTERM)
-        self._kill_at = now + drain_s
+        self._attempt.end(kill_at=now + drain_s)
 
     def _reap(self, now: float) -> None:
         while True:
@@ -295,7 +268,7 @@ class Supervisor:
         if self._home.door:
             self._home.door.hold()
         stragglers.end_all(self._home.folder, attempt.leader)
-        self._copy_output(once=False)
+        attempt.copy_output(self._log.write, once=False)
         code = attempt.exit_code(status)
         problem = attempt.problem
         if not problem and self._group.out_of_memory_kills() > self._memory_kills:
@@ -304,7 +277,6 @@ class Supervisor:
         attempt.close()
         self._attempt = None
         self._watch.stop()
-        self._kill_at = watch.NEVER
         uptime = now - self._ready_since if self._ready_since else 0.0
         self._ended(policy.Exit(code, uptime, self._record.ever_ready, self._forced, problem), now)
 
@@ -343,23 +315,7 @@ class Supervisor:
 
     def _finish(self) -> None:
         self._gap.drop()
-        signal.set_wakeup_fd(-1)
+        self._wakeups.close()
         self._group.remove()
         self._home.leave()
         self._record.flush()
-
-
-def _signal(pid: int, number: int) -> None:
-    """Our own child, not yet waited for: its PID cannot have been reused."""
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _empty(descriptor: int) -> None:
-    try:
-        while os.read(descriptor, 4096):
-            continue
-    except BlockingIOError:
-        return
