@@ -45,8 +45,10 @@ class Watch:
         self._look, self._next = None, NEVER
 
     def deadline(self) -> float:
-        """When `step` must be called at the latest."""
-        return self._look.deadline if self._look else self._next
+        """When `step` must be called at the latest: at once where a look ended as it began, with nobody there."""
+        if self._look is None:
+            return self._next
+        return self._look.deadline if self._look.result is None else 0.0
 
     def watched(self) -> List[Tuple[int, int]]:
         """Descriptors and events to wait for."""
