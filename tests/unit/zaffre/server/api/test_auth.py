@@ -24,7 +24,7 @@ class Guard:
 
     def look_up(self, text):
         self.asked.append(text)
-        assert self.free.wait(10)
+        assert self.free.wait(120)
         if text == "wrong":
             raise errors.Unauthenticated("The token is wrong.")
         return callers.Caller(text)
@@ -43,7 +43,7 @@ def caller_of(token, parts):
 
 async def begun(parts, count):
     """Wait until so many questions have reached the authenticator."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while len(parts.authenticator.asked) < count:
             await asyncio.sleep(0.001)
 
