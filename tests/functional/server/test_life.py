@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 
+from zaffre.testing import server as servers
 from zaffre.testing import waiting
 
 
@@ -112,3 +114,17 @@ def test_errors_say_which_thing_what_is_wrong_and_what_next(shared):
         assert "description" in problem["detail"] + problem.get("hint", "")
         assert client.get("/nothing/here").status_code == 404
         assert client.delete("/workspaces/default").status_code == 400
+
+
+def test_a_port_of_endpoints_that_somebody_else_has_is_named_at_the_start(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = servers.ServerProcess(tmp_path / "home", {"ZAFFRE_SCORING_PORT": str(port)})
+        with pytest.raises(AssertionError, match=f"Port {port} .* for endpoints by process {os.getpid()} "):
+            server.start()
+    server.start()
+    server.stop()
+    server.start()  # its own router may be there by now
+    server.end()

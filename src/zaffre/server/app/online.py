@@ -8,7 +8,7 @@ from pathlib import Path
 
 import zaffre_runtime
 from zaffre.contracts import manifests
-from zaffre.core import settings
+from zaffre.core import errors, listeners, settings
 from zaffre.server import access, db, secrets
 from zaffre.server.api import context
 from zaffre.server.app import home as homes
@@ -192,9 +192,25 @@ def _open_router(
 def _scoring_port(configured: settings.Settings, home: homes.Home) -> int:
     """The configured port, or the one that was kept from last time, or a free one."""
     kept = home.read_server().get("scoring_port")
-    if configured.scoring_port or isinstance(kept, int):
-        return configured.scoring_port or int(kept or 0)
+    if configured.scoring_port:
+        if configured.scoring_port != kept:  # else a router of ours may be there, which outlives servers
+            _demand_free(configured.scoring_host, configured.scoring_port)
+        return configured.scoring_port
+    if isinstance(kept, int):
+        return kept
     with socket.socket() as listener:
         listener.bind((configured.scoring_host, 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def _demand_free(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise errors.Unavailable(
+                f"Port {port} on {host} cannot be taken for endpoints{listeners.said(port)}: {error.strerror}.",
+                hint="Set ZAFFRE_SCORING_PORT to another, or to 0 for a free one.",
+            ) from error
