@@ -6,12 +6,11 @@ Bodies: {"input_data": {"columns": [...], "index": [...], "data": [[...]]}}, {"i
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
-from typing import Any, Dict, Hashable, List, Optional
+from typing import Any, Dict, Hashable, Iterable, List, Optional
 
 from zaffre_runtime.scoring import batching, errors, swagger
-from zaffre_runtime.scoring.loaders import frames
+from zaffre_runtime.scoring.loaders import columns, frames
 
 BY_ROW = frozenset(("sklearn", "xgboost", "lightgbm", "catboost", "onnx"))
 INTEGERS = ("integer", "long")
@@ -103,6 +102,36 @@ class MlflowModel:
             raise errors.Refused(400, f"`input_data` does not make a table: {error}") from error
         return batching.Rows((value, params), _size(value), self._key(value, params))
 
+    def from_tensors(self, named: Dict[str, Any], method: Optional[str]) -> Optional[batching.Rows]:
+        """Rows or columns without a body between; a signature of tensors, and what makes no table, goes the long way."""
+        if self._tensors or method is not None:
+            return None
+        if len(named) == 1:
+            (array,) = named.values()
+            return self._from_rows(array)
+        columns_ = columns.named(named, self._np)
+        if columns_ is None:
+            return None
+        if self._floats and set(columns_) == set(self._names or ()) and _are_numbers(named.values()):
+            table = self._np.column_stack(list(columns_.values())).astype(self._np.float64)
+            return batching.Rows((table, None), len(table), ("floats", *columns_))
+        try:
+            value = self._typed(self._pd.DataFrame(columns_))
+        except (ValueError, TypeError, OverflowError):  # the long way says what is wrong
+            return None
+        return batching.Rows((value, None), len(value), self._key(value, None))
+
+    def _from_rows(self, array: Any) -> Optional[batching.Rows]:
+        table = columns.wide(array, self._np) if array.ndim == 2 and len(array) else None
+        if table is None or (self._names is not None and table.shape[1] != len(self._names)):
+            return None
+        if self._names is None:
+            return batching.Rows((table, None), len(table), None)
+        if self._floats and _are_numbers([array]):
+            return batching.Rows((table, None), len(table), ("floats", *self._names))
+        value = self._typed(self._pd.DataFrame(table, columns=self._names))
+        return batching.Rows((value, None), len(value), self._key(value, None))
+
     def predict(self, inputs: List[batching.Rows]) -> Any:
         value, params = inputs[0].value
         if isinstance(inputs[0].key, tuple) and inputs[0].key[0] == "floats":
@@ -121,8 +150,9 @@ class MlflowModel:
             ) from error
 
     def _joined(self, inputs: List[batching.Rows], names: List[str]) -> Any:
-        rows = list(itertools.chain.from_iterable(one.value[0] for one in inputs))
-        frame = self._pd.DataFrame(self._np.array(rows, dtype=self._np.float64), columns=names)
+        parts = [self._np.asarray(one.value[0], dtype=self._np.float64) for one in inputs]
+        table = parts[0] if len(parts) == 1 else self._np.concatenate(parts)
+        frame = self._pd.DataFrame(table, columns=names)
         return self._typed(frame) if self._narrow else frame
 
     def _key(self, value: Any, params: Optional[Dict[str, Any]]) -> Optional[Hashable]:
@@ -192,6 +222,10 @@ def _kind(column: Any) -> str:
 
 def _numbers_or_missing(column: Any) -> bool:
     return all(value is None or type(value) in (int, float) for value in column)
+
+
+def _are_numbers(tensors: Iterable[Any]) -> bool:
+    return all(one.dtype.kind in "iuf" for one in tensors)
 
 
 def _index(table: frames.Table) -> Optional[List[Any]]:
