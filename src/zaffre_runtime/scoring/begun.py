@@ -51,7 +51,7 @@ class Begun:
 
     def note(self, batch: List[exchange.Exchange]) -> None:
         """These are under way from now on."""
-        text = "\n".join([_mark(one) for one in batch]).encode()[: SIZE - 1]
+        text = "\n".join(_marks(batch)).encode()[: SIZE - 1]
         self._memory[: len(text) + 1] = text + b"\0"
 
     def clear(self) -> None:
@@ -60,7 +60,7 @@ class Begun:
 
     def deaths(self, asked: exchange.Exchange) -> int:
         """At how many deaths of other processes this request was under way."""
-        mark = _mark(asked)
+        (mark,) = _marks([asked])
         return sum(mark in marks for marks in self._left_behind())
 
     def _left_behind(self) -> List[Set[str]]:
@@ -84,9 +84,9 @@ class Begun:
                     path.unlink()
 
 
-def _mark(one: exchange.Exchange) -> str:
-    """Tells a request from others: its id, and a sum of its body's length and first bytes."""
-    return f"{one.request_id} {crc32(one.body[:BODY], len(one.body))}"
+def _marks(batch: List[exchange.Exchange]) -> List[str]:
+    """What tells each request from others: its id, and a sum of its body's length and first bytes."""
+    return [f"{one.request_id} {crc32(one.body[:BODY], len(one.body))}" for one in batch]
 
 
 def opened(folder: Optional[str]) -> Optional[Begun]:

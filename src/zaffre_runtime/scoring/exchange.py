@@ -70,7 +70,7 @@ class Exchange:
 
     __slots__ = (
         "_common", "_proto", "_under_way", "_watcher", "alone", "arrived", "body", "headers", "identity", "is_inference",
-        "scope",
+        "request_id", "scope",
     )  # fmt: skip
 
     def __init__(self, watcher: Any, common: List[Tuple[str, str]], under_way: Set[Exchange]) -> None:
@@ -82,6 +82,7 @@ class Exchange:
         self.scope = watcher.scope
         self.headers = self.scope.headers
         self.identity = _UNKNOWN
+        self.request_id = ""
         self.body = b""
         self.is_inference = False  # whether the body is of the Open Inference Protocol
         self.alone = False  # whether it must not share a call with others
@@ -97,10 +98,6 @@ class Exchange:
     def header(self, name: str) -> Optional[str]:
         value: Optional[str] = self.headers.get(name)
         return value
-
-    @property
-    def request_id(self) -> str:
-        return self.identity[0][1] if self.identity else ""
 
     def answer(self, answer: answers.Answer) -> bool:
         """Send the answer unless one was sent before; True if this one was. Safe on any thread."""

@@ -95,6 +95,7 @@ class Front:
             handler = self._inference.handler(path)
         try:
             asked.identity = exchange.identity(asked.headers)
+            asked.request_id = asked.identity[0][1]
         except exchange.HeadersTooLong as error:
             return _refuse(asked, answers.message(431, str(error)))
         if self._cors is not None:
