@@ -28,7 +28,7 @@ demo: .venv/.demo-ready
 # Two at a time, because most tests wait for servers and processes. A folder stays together (tests/conftest.py).
 # `make test ARGS="tests/unit -n 0"` runs a part of them in one process.
 test: .venv/.ready .tools/.ready
-	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: .venv/.ready
 	.venv/bin/ruff check .

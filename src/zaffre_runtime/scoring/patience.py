@@ -49,12 +49,16 @@ class Patience:
         self._notice(now)
         self._ticked = now
 
-    def expire(self, now: float) -> None:
-        """Answer those whose time is over while a call goes on. Their turn finds them answered."""
+    def expire(self, now: float, called_at: float) -> None:
+        """Answer those whose time is over while a call goes on, which began at `called_at`. Their turn finds them answered.
+
+        Who was held has the whole time, but not behind a call that may never end: half of it is left for another replica.
+        """
+        is_stuck = now - called_at > max(self._wait_s, self._timeout_s / 2)
         for one in list(self._waiting):
             if now - one.arrived <= self._wait_s:
                 return
-            if not self._was_held(one):
+            if is_stuck or not self._was_held(one):
                 one.answer(answers.too_many(WAITED_TOO_LONG, elsewhere=True))
 
     def look_s(self) -> float:

@@ -97,7 +97,7 @@ class Watch(threading.Thread):
         self._plane.patience.tick(now)
         if call is None:
             return min(self._timeout_s, soon)
-        self._plane.patience.expire(now)
+        self._plane.patience.expire(now, call.started)
         over = now - call.started - self._timeout_s
         if over < 0:
             return min(-over, soon)

@@ -1,5 +1,6 @@
 """`zaffre server gc` beside live replicas: whatever they run from stays, also across servers, and old revisions can return."""
 
+import json
 import os
 import signal
 import time
@@ -72,6 +73,16 @@ def replica(user):
     return found[0], records.read_json(str(found[0] / records.STATE))["pid"]
 
 
+def situation(user):
+    """What there is, for whoever reads a failure."""
+    shown = user.out("zaffre online-deployment show -n blue -e kept -o json")
+    states = {
+        str(folder.name): records.read_json(str(folder / records.STATE))
+        for folder in (user.home / "services").iterdir()
+    }
+    return f"{shown}\n{json.dumps(states)}\nalive: {replicas(user)}\n{(user.home / 'logs' / 'server.log').read_text()[-4000:]}"
+
+
 @pytest.fixture(scope="module")
 def served(user):
     user.write("onlinescoring/score.py", IMPORTING)
@@ -117,4 +128,4 @@ def test_a_replica_that_is_gone_with_its_shim_is_started_afresh_after_a_collecti
     end = time.monotonic() + 120
     while served.post("kept", "{}").status_code != 200:
         assert time.monotonic() < end
-    assert answers(served) == ["first", "1 2 3"]
+    assert answers(served) == ["first", "1 2 3"], situation(served)

@@ -60,12 +60,12 @@ def test_who_waited_too_long_is_not_scored(queue):
 def test_behind_a_long_call_the_watch_says_so_in_time_and_the_router_may_try_elsewhere(queue):
     waiting, enter = queue
     batch = enter(0.6, 0.1)
-    waiting.expire(NOW)
+    waiting.expire(NOW, NOW - 1)
     assert [one.statuses for one in batch] == [[429], []]
     assert (answers.ELSEWHERE, "1") in batch[0].given[0].headers
     assert (answers.ERROR_REASON, "too_many_pending_request") in batch[0].given[0].headers
     assert waiting.turn(batch) == [batch[1]]
-    waiting.expire(NOW + 60)
+    waiting.expire(NOW + 60, NOW + 59)
     assert batch[1].statuses == []
 
 
@@ -73,9 +73,20 @@ def test_who_was_held_while_the_process_came_back_has_the_whole_time(queue):
     waiting, enter = queue
     waiting._held_until = NOW - 0.5
     batch = enter(0.8, 0.8)
-    waiting.expire(NOW)
+    waiting.expire(NOW, NOW - 1)
     assert waiting.turn(batch) == batch
     assert waiting.turn(enter(6)) == []
+
+
+def test_behind_a_call_that_may_never_end_half_of_the_time_is_left_for_another_replica(queue):
+    waiting, enter = queue
+    waiting._held_until = NOW
+    batch = enter(2.6, 2.6)
+    waiting.expire(NOW, NOW - 2.4)
+    assert [one.statuses for one in batch] == [[], []]
+    waiting.expire(NOW, NOW - 2.6)
+    assert [one.statuses for one in batch] == [[429], [429]]
+    assert all((answers.ELSEWHERE, "1") in one.given[0].headers for one in batch)
 
 
 def test_a_process_that_stood_still_lets_nobody_pay_for_it(queue):
@@ -86,7 +97,7 @@ def test_a_process_that_stood_still_lets_nobody_pay_for_it(queue):
     batch = enter(0.8)
     waiting._ticked = NOW - 0.8
     waiting.tick(NOW)
-    waiting.expire(NOW)
+    waiting.expire(NOW, NOW - 1)
     assert waiting.turn(batch) == batch
     waiting._held_until = 0.0
     assert waiting.turn(enter(0.6)) == []
@@ -97,7 +108,7 @@ def test_without_a_limit_only_the_timeout_counts():
     batch = [Waiting(NOW - 0.9), Waiting(NOW - 0.9)]
     for one in batch:
         waiting.begin(one)
-    waiting.expire(NOW + 60)
+    waiting.expire(NOW + 60, NOW + 59)
     assert waiting.turn(batch) == batch
 
 
