@@ -30,7 +30,8 @@ _ENDED = ".ended"
 
 
 class Begun:
-    """`note` and `clear` cost about a microsecond and a half, half a one for each further request. Raises OSError when its file cannot be made."""
+    """`note` and `clear` cost about two microseconds, half a one for each further request. Raises OSError when its file
+    cannot be made."""
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)

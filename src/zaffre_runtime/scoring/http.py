@@ -14,9 +14,8 @@ from zaffre_runtime.scoring import answers, config, dataplane, exchange, inferen
 Header = Tuple[str, str]
 SCORING_METHODS = ("POST", "GET")
 HEALTHY = answers.Answer(200, b"Healthy", answers.HTML)
-READ_FIRST = (
-    65_536  # bytes of a body that a refusal does not need; a larger one costs its caller the connection
-)
+READ_FIRST = 65_536
+"""Bytes of a body that a refusal does not need; a larger one costs its caller the connection."""
 CUT_SHORT = answers.message(400, "The body ended before it was complete.")
 """A caller who only stopped sending can still be told."""
 TOO_MANY = "Too many requests wait for this worker. Send fewer at once, or scale the deployment out."
