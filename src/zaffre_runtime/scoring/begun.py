@@ -26,7 +26,8 @@ SIZE = 16384
 BODY = 512
 """So many bytes tell one body from another."""
 KEPT_S = 600.0
-_ENDED = ".ended"
+_COMING = ".coming"
+_LIVING, _SEEN_ENDED = 0o600, 0o400
 
 
 class Begun:
@@ -37,17 +38,21 @@ class Begun:
         self._folder = Path(folder)
         self._forget_old()
         self._path = self._folder / os.urandom(8).hex()
+        coming = self._path.with_suffix(_COMING)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._file = os.open(self._path, flags, 0o600)
+        self._file = os.open(coming, flags, _LIVING)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)  # held for as long as this process lives
             os.posix_fallocate(
                 self._file, 0, SIZE
             )  # a full disk must not turn a write to memory into a signal
             self._memory = mmap.mmap(self._file, SIZE)
+            coming.rename(
+                self._path
+            )  # seen by others only when locked, so that nobody takes it for a dead one's
         except OSError:
             os.close(self._file)
-            self._path.unlink()
+            coming.unlink()
             raise
 
     def note(self, batch: List[exchange.Exchange]) -> None:
@@ -74,14 +79,18 @@ class Begun:
         return found
 
     def _forget_old(self) -> None:
-        """Files of processes that ended: kept for a while from when the end is first seen, as writes to memory leave no time."""
+        """Files of processes that ended: kept for a while from when the end is first seen, as writes to memory leave no time.
+
+        That they were seen is written in their mode: a new name could hide one from who is reading the folder just then.
+        """
         for path in self._folder.iterdir():
             with contextlib.suppress(OSError):
-                if not path.name.endswith(_ENDED):
+                found = path.stat()
+                if found.st_mode & 0o777 == _LIVING:
                     if _ended(path):
                         os.utime(path)
-                        path.rename(path.with_suffix(_ENDED))
-                elif time.time() - path.stat().st_mtime > KEPT_S:
+                        path.chmod(_SEEN_ENDED)
+                elif time.time() - found.st_mtime > KEPT_S:
                     path.unlink()
 
 

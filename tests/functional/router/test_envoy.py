@@ -274,6 +274,25 @@ def test_doors_are_for_when_no_socket_answers(router, upstreams, state, call):
     assert {answer.json()["name"] for answer in answers} == {"blue-door", "green-door"}
 
 
+def test_whoever_waits_at_doors_in_vain_does_not_shut_them_for_others(router, upstreams, state, call):
+    """Time-outs take a host out for a moment. Were both doors out, every try would go to a socket that is not there."""
+    blue, green = upstreams("blue"), upstreams("green")
+    doors = [upstreams(f"{item.name}-door") for item in (blue, green)]
+    wish = state(("blue", "r1", [blue, green]), traffic={"blue": 100}, timeout_ms=600)
+    hosts = tuple(
+        wanted.Host(str(item.socket), door=str(door.socket))
+        for item, door in zip((blue, green), doors, strict=True)
+    )
+    router.apply(dataclasses.replace(wish, clusters=(dataclasses.replace(wish.clusters[0], hosts=hosts),)))
+    for item in (blue, green):
+        item.close()
+        item.socket.unlink(missing_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(6):
+            held = list(pool.map(lambda _: call(json={"hold": True}), range(8)))
+            assert {(answer.status_code, answer.json()["code"]) for answer in held} == {(408, "timeout")}
+
+
 def test_a_new_start_configuration_fails_nothing(router, make_router, runner, upstreams, state, steady):
     """A second process takes over while the first one finishes what it has; then there is one again, and back."""
     blue = upstreams("blue")

@@ -71,9 +71,27 @@ def test_what_the_dead_left_is_kept_for_a_while_and_then_forgotten(tmp_path, mon
     next(iter(tmp_path.iterdir())).touch()
     assert begun.Begun(str(tmp_path)).deaths(One("deadly")) == 1
     assert begun.Begun(str(tmp_path)).deaths(One("deadly")) == 1
-    for path in tmp_path.glob("*.ended"):
+    for path in tmp_path.iterdir():
         os.utime(path, (0, 0))
     assert begun.Begun(str(tmp_path)).deaths(One("deadly")) == 0
+
+
+def test_who_is_read_while_others_start_is_neither_missed_nor_counted_twice(tmp_path):
+    died_at(tmp_path, "deadly")
+    living = begun.Begun(str(tmp_path))
+    names = {path.name for path in tmp_path.iterdir()}
+    starting = begun.Begun(str(tmp_path))
+    assert names < {path.name for path in tmp_path.iterdir()}  # nothing that was there has another name
+    assert living.deaths(One("deadly")) == starting.deaths(One("deadly")) == 1
+
+
+def test_a_living_process_keeps_its_file_however_old_that_is(tmp_path):
+    living = begun.Begun(str(tmp_path))
+    living.note([One("mine")])
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    other = begun.Begun(str(tmp_path))
+    assert other.deaths(One("mine")) == 1
 
 
 def test_without_a_folder_that_can_be_used_nothing_is_known(tmp_path, capsys):

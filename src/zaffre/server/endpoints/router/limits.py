@@ -50,7 +50,11 @@ def circuit_breakers(item: wanted.Cluster) -> Document:
 
 def dead_hosts() -> Document:
     """A host that refuses connections gets no request for a moment. The balancer would favour it, because it has no
-    request under way, and of two hosts it looks at both. The last one is never taken out."""
+    request under way, and of two hosts it looks at both.
+
+    A door counts as a host too, and is taken out when a request that it held timed out or was reset. So less than half of
+    all names may be out at once: one door at least is always there for the last tries of `retries`.
+    """
     others = ("consecutive_5xx", "success_rate", "local_origin_success_rate", "failure_percentage")
     return {
         "split_external_local_origin_errors": True,
@@ -58,7 +62,7 @@ def dead_hosts() -> Document:
         "interval": "0.250s",
         "base_ejection_time": "0.250s",
         "max_ejection_time": "2s",
-        "max_ejection_percent": 99,
+        "max_ejection_percent": 49,
         **{f"enforcing_{name}": 0 for name in others},
     }
 
