@@ -66,7 +66,6 @@ def _prepare(settings: config.Config) -> None:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    logging.getLogger("_granian").setLevel(logging.WARNING)
     if settings.app_root is not None:
         try:
             os.chdir(settings.app_root)
@@ -115,7 +114,15 @@ def _opened(
     )
     clock = watch.Watch(plane, settings)
     clock.take_signals()
-    clock.begin(listener.Listener(front, settings.socket, host=settings.host, port=settings.port))
+    clock.begin(
+        listener.Listener(
+            front,
+            settings.socket,
+            host=settings.host,
+            port=settings.port,
+            most_body_bytes=settings.max_body_bytes,
+        )
+    )
     address = settings.socket or f"{settings.host or '127.0.0.1'}:{settings.port}"
     logs.say(f"ready on {address}")
     return plane
@@ -137,7 +144,7 @@ def _explain(error: errors.StartError) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End at once after the exit hooks: granian's thread would abort the process if it met a dying interpreter."""
+    """End at once after the exit hooks: threads of the user's code, and callers who still connect, are not waited for."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

@@ -15,6 +15,8 @@ ERROR_STATUS, ERROR_REASON = "ms-azureml-model-error-statuscode", "ms-azureml-mo
 MODEL_ERROR, TOO_MANY_PENDING = "model_error", "too_many_pending_request"
 ELSEWHERE = "x-zaffre-try-elsewhere"
 
+NOT_SENT = b'{"message": "The answer has a header that cannot be sent. Check the logs for more info."}'
+
 encode = msgspec.json.Encoder().encode
 
 

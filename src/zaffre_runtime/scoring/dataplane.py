@@ -4,13 +4,12 @@ One call at a time, on the thread that ran init(), with no event loop on it. Req
 the queue; a scorer that takes many (`most` > 1) gets what waits there in its next call, so batching adds no delay. A
 failed call of many is repeated one by one, so that a bad request fails alone.
 
-A small request that is alone is scored on the listener's thread instead, where the scorer allows that (`here`) and its last
-calls were quick and of one request each: waking another thread would take longer than many a model.
+Small requests are scored on the listener's thread instead, where the scorer allows that (`here`) and its last calls were
+quick: waking another thread would take longer than many a model.
 """
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -21,8 +20,8 @@ from zaffre_runtime.scoring import answers, begun, config, errors, exchange, log
 
 TURN = 64  # requests taken from the queue at once
 QUICK_S = 0.001  # a call; whoever comes during it on the listener's thread is not even counted until it ends
-SMALL = 16_384  # bytes of a body
-CALM = 8  # quick calls, each of one request, before the next may be made on the listener's thread
+SMALL = 65_536  # bytes of the bodies of one call
+CALM = 8  # quick calls before the next may be made on the listener's thread
 
 
 class Scorer(Protocol):
@@ -59,33 +58,43 @@ class DataPlane:
         self.under_way: Set[exchange.Exchange] = set()
         self._turns = threading.Lock()
         self._here: Optional[Callable[[], None]] = getattr(scorer, "here", None)
+        self._arrived: List[exchange.Exchange] = []
         self._prepared = 0
         self._calm = 0
 
     def submit(self, wanted: exchange.Exchange) -> bool:
-        """False when too many wait already."""
+        """Take it in; `all_arrived` follows. False when too many wait already."""
         if self._begun is not None and begun.tried_before(wanted.headers):
             deaths = self._begun.deaths(wanted)
             if deaths >= begun.MOST_DEATHS:
                 return wanted.answer(self._from_us(answers.deadly(deaths)))
             wanted.alone = deaths > 0
-        if self._calm >= CALM and len(self.under_way) == 1 and self._scored_here(wanted):
-            return True
-        if self._waiting.qsize() >= self._max_waiting:
+        if self._waiting.qsize() + len(self._arrived) >= self._max_waiting:
             return False
         wanted.arrived = time.monotonic()
-        self.patience.begin(wanted)
-        self._waiting.put(wanted)
+        self._arrived.append(wanted)
         return True
 
-    def _scored_here(self, wanted: exchange.Exchange) -> bool:
+    def all_arrived(self) -> None:
+        """Whoever came at this moment has been submitted: score them, or leave them to the main thread together."""
+        if not self._arrived:
+            return
+        arrived, self._arrived = self._arrived, []
+        if self._calm >= CALM and self._scored_here(arrived):
+            return
+        for one in arrived:
+            self.patience.begin(one)
+            self._waiting.put(one)
+
+    def _scored_here(self, arrived: List[exchange.Exchange]) -> bool:
         """On the listener's thread, unless the main one is at work or has work."""
-        if len(wanted.body) > SMALL or self._waiting.qsize() or not self._turns.acquire(blocking=False):
+        if len(arrived) > self._scorer.most or sum(len(one.body) for one in arrived) > SMALL:
+            return False
+        if self._waiting.qsize() or not self._turns.acquire(blocking=False):
             return False
         try:
             self._prepare()
-            wanted.arrived = time.monotonic()
-            self._call([wanted])
+            self._call(arrived)
         finally:
             self._turns.release()
         return True
@@ -118,25 +127,11 @@ class DataPlane:
         take = self._waiting.get
         found = [take()]
         if found[0] is not None:
-            self._let_others_in()
             for _ in range(min(self._waiting.qsize(), self._turn - 1)):
                 found.append(take())
                 if found[-1] is None:
                     break
         return found
-
-    def _let_others_in(self) -> None:
-        """Give the interpreter lock to the I/O thread until it has handed over all that lies ready in its sockets.
-
-        It does not wait for anything to arrive: with one caller it costs a microsecond. With 32 it more than doubles the
-        rows per call and saves a quarter of the processor, because otherwise the first request handed over ends the
-        others' turn.
-        """
-        size, most = self._waiting.qsize, self._turn
-        before = -1
-        while before < size() < most:
-            before = size()
-            os.sched_yield()
 
     def _call(self, batch: List[exchange.Exchange]) -> None:
         if len(batch) > 1 and self._begun is not None and any(one.alone for one in batch):
@@ -154,7 +149,7 @@ class DataPlane:
         if self._begun is not None:
             self._begun.clear()
         if self._here is not None:
-            is_calm = len(batch) == 1 and time.monotonic() - call.started < QUICK_S
+            is_calm = time.monotonic() - call.started < QUICK_S
             self._calm = self._calm + 1 if is_calm else 0
         for one, answer in zip(batch, found):
             one.answer(answer if answer.status == 200 else self._from_us(answer))

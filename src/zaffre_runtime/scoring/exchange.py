@@ -11,7 +11,7 @@ import itertools
 import os
 from typing import Any, Callable, List, Optional, Set, Tuple
 
-from zaffre_runtime.scoring import answers
+from zaffre_runtime.scoring import answers, connection, logs
 
 HEADER_LIMIT = 100
 SERVER_VERSION = "zaffre/0.1.0"
@@ -66,38 +66,29 @@ def _took(exec_ms: float) -> Tuple[str, str]:
 
 
 class Exchange:
-    """`body` is complete before the exchange reaches the data plane."""
+    """`scope` is the request as it came, with its body."""
 
     __slots__ = (
-        "_common", "_proto", "_under_way", "_watcher", "alone", "arrived", "body", "headers", "identity", "is_inference",
-        "request_id", "scope",
+        "_common", "_under_way", "alone", "arrived", "body", "headers", "identity", "is_inference", "request_id", "scope",
     )  # fmt: skip
 
-    def __init__(self, watcher: Any, common: List[Tuple[str, str]], under_way: Set[Exchange]) -> None:
-        self._watcher = watcher
-        self._proto = watcher.proto
+    def __init__(
+        self, request: connection.Request, common: List[Tuple[str, str]], under_way: Set[Exchange]
+    ) -> None:
         self._under_way = under_way  # those that are not answered; who takes one out answers it
         under_way.add(self)
         self._common = common
-        self.scope = watcher.scope
-        self.headers = self.scope.headers
+        self.scope = request
+        self.headers = request.headers
+        self.body = request.body
         self.identity = _UNKNOWN
         self.request_id = ""
-        self.body = b""
         self.is_inference = False  # whether the body is of the Open Inference Protocol
         self.alone = False  # whether it must not share a call with others
         self.arrived = 0.0  # when it was complete; set by the data plane
 
-    def receive(self) -> Any:
-        """Granian's awaitable for the whole body."""
-        return self._proto()
-
-    def receive_parts(self) -> Any:
-        return self._proto.__aiter__()
-
     def header(self, name: str) -> Optional[str]:
-        value: Optional[str] = self.headers.get(name)
-        return value
+        return self.headers.get(name)
 
     def answer(self, answer: answers.Answer) -> bool:
         """Send the answer unless one was sent before; True if this one was. Safe on any thread."""
@@ -110,20 +101,17 @@ class Exchange:
             headers.append(_took(answer.exec_ms))
         headers += self._common
         headers += answer.headers
-        self._proto.response_bytes(answer.status, headers, answer.body)
-        self._watcher.done()
+        try:
+            self.scope.respond(answer.status, headers, answer.body)
+        except ValueError as error:
+            logs.say(f"request {self.request_id} is answered with 500: {error}")
+            self.scope.respond(500, [("content-type", answers.JSON), FAILED], answers.NOT_SENT)
         return True
 
     def answer_with(self, answer: answers.Answer) -> None:
         """`answer` for callers that do not care who was first."""
         self.answer(answer)
 
-    def drop(self) -> None:
-        """The caller went away before its request was complete."""
-        if self in self._under_way:
-            self._under_way.remove(self)
-            self._watcher.done()
 
-
-Maker = Callable[[Any, List[Tuple[str, str]], Set[Exchange]], Exchange]
-"""What makes an exchange of granian's watcher, the headers of every answer, and those that are under way."""
+Maker = Callable[[connection.Request, List[Tuple[str, str]], Set[Exchange]], Exchange]
+"""What makes an exchange of a request, the headers of every answer, and those that are under way."""

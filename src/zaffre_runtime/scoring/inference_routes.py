@@ -17,22 +17,16 @@ READERS = ("GET", "HEAD")
 NO_TENSORS = "This deployment answers by a scoring script, which alone knows what its input means: send requests to /score."
 
 Handler = Callable[[exchange.Exchange], None]
-Refuser = Callable[[exchange.Exchange, answers.Answer], None]
-"""Sends a refusal as `http.py` does."""
 
 
 class Routes:
-    """`tensors` says what the model takes and gives; None where a script answers. `infer` takes a request on, `refuse`
-    does not."""
+    """`tensors` says what the model takes and gives; None where a script answers. `infer` takes a request on."""
 
-    def __init__(
-        self, settings: config.Config, tensors: Optional[Dict[str, Any]], *, infer: Handler, refuse: Refuser
-    ) -> None:
+    def __init__(self, settings: config.Config, tensors: Optional[Dict[str, Any]], *, infer: Handler) -> None:
         self._name, self._version = model_name(settings)
         self._endpoint = settings.endpoint
         self._tensors = tensors
         self._infer = infer
-        self._refuse = refuse
 
     def handler(self, path: str) -> Optional[Handler]:
         found = _MODEL.fullmatch(path)
@@ -61,13 +55,13 @@ class Routes:
 
         def tell(asked: exchange.Exchange) -> None:
             if asked.scope.method not in READERS:
-                return self._refuse(asked, _not_allowed("GET, HEAD"))
+                return asked.answer_with(_not_allowed("GET, HEAD"))
             return asked.answer_with(answer)
 
         return tell
 
     def _refusing(self, status: int, text: str) -> Handler:
-        return lambda asked: self._refuse(asked, inference.refusal(status, text))
+        return lambda asked: asked.answer_with(inference.refusal(status, text))
 
     def _metadata(self) -> Dict[str, Any]:
         described = self._tensors or {"platform": "python", "inputs": [], "outputs": []}

@@ -1,134 +1,33 @@
-"""Granian's HTTP server on a thread of its own (Rust), without asyncio in between; started by `__main__`.
+"""The HTTP server of a replica, on a thread of its own: one loop that waits for bytes, and reads all that lie ready.
 
-Granian's public servers (MPServer, the embedded Server) own the main thread or an asyncio loop, and create one asyncio
-task per request. Our law gives the main thread to the user's code, and the task costs a third of the throughput. So
-this module builds granian's RSGI worker itself and hands it a scheduler whose callback runs directly on granian's I/O
-thread: the callback must be short, must never raise, and passes the work on. The "event loop" that granian asks for
-is `_Inline`: it runs what it is given at once. All this leans on granian's private names, hence the exact pins in
-overlay.txt; `tests/functional/scoring` runs it for real.
-
-Measured beside each other (one core each for server and load, 32 connections, requests per second): embedded Server with
-asyncio 14,700; MPServer with uvloop 19,800; this 26,600.
+What became complete in one look is given on together, so requests that come at the same time are scored together, and
+nobody waits for it. Answers are sent by whoever has them (connection.py).
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import errno
 import os
+import select
+import socket
+import sys
 import threading
+import time
+import traceback
 from pathlib import Path
-from typing import Any, Callable, Optional, Tuple
+from typing import Callable, Deque, Dict, List, Optional
 
-import granian.http
-from granian import _granian as _typed
-
-from zaffre_runtime.scoring import errors
-
-_granian: Any = _typed  # its stub file lags behind the signatures
-
-Callback = Callable[[Any], None]
+from zaffre_runtime.scoring import connection, errors, logs
 
 BACKLOG = 4096
 LISTENING = "ZAFFRE_LISTEN_FD"  # set by `zaffre_runtime.shim`, which keeps the socket over our restarts
-IDLE_LIMIT_MS = (
-    2 * 3_600_000
-)  # over the router's own hour: a connection must not close under a request of its
-TELLS_WHEN_DRAINED = hasattr(_typed.WorkerSignal, "add_cb")  # 2.8; in 2.5 the worker itself is awaited
-WORKER_ID = 1
-IO_THREADS = 1
+READ_BYTES = 262_144
+ACCEPTED_AT_ONCE = 64
+NO_FILES_PAUSE_S = 0.05
 
-
-class _Ending:
-    """The one future that granian 2.5 asks for: it is done when the worker has drained."""
-
-    def __init__(self, drained: threading.Event) -> None:
-        self._drained = drained
-
-    def set_result(self, _: Any) -> None:
-        self._drained.set()
-
-    def done(self) -> bool:
-        return self._drained.is_set()
-
-    def cancelled(self) -> bool:
-        return False
-
-
-class _Inline:
-    """The few methods of an event loop that granian calls; each runs its callback on the calling thread."""
-
-    def __init__(self) -> None:
-        self.drained = threading.Event()
-
-    def create_future(self) -> _Ending:
-        return _Ending(self.drained)
-
-    def call_soon_threadsafe(
-        self, callback: Callable[..., Any], *arguments: Any, context: Any = None
-    ) -> None:
-        callback(*arguments)
-
-    call_soon = call_soon_threadsafe
-
-
-class _Scheduler(_typed.CallbackScheduler):
-    __slots__ = ()
-
-    def __init__(self, callback: Callback) -> None:
-        super().__init__()
-        self._schedule_fn = callback
-
-
-def _ignore(*_: Any) -> None:
-    """Granian's hooks for entering and leaving an asyncio task: there is none."""
-
-
-_untyped: Any = _Scheduler
-
-
-def _scheduler(loop: _Inline, callback: Callback) -> _Scheduler:
-    made: _Scheduler = _untyped.__new__(_Scheduler, loop, None, None, _ignore, _ignore)
-    made.__init__(callback)  # type: ignore[misc]
-    return made
-
-
-def _worker(holder: Any) -> Any:
-    """The two pinned granian lines differ in this constructor."""
-    tls_off = (False, None, None, None)
-    http1 = granian.http.HTTP1Settings(header_read_timeout=IDLE_LIMIT_MS)
-    common = (1, 1, 30, BACKLOG, "1", http1, None, False, None, *tls_off)
-    if TELLS_WHEN_DRAINED:
-        newer: Tuple[Any, ...] = ("tls1.3", None, [], False, (None, None))
-        return _granian.RSGIWorker(WORKER_ID, (None, holder), None, IO_THREADS, *common, *newer)
-    return _granian.RSGIWorker(WORKER_ID, holder, IO_THREADS, *common, None, [], False)
-
-
-def _handed_over() -> Optional[Any]:
-    """The socket that the parent process has opened for us, once: what we start ourselves shall not have it."""
-    number = os.environ.pop(LISTENING, None)
-    if number is None:
-        return None
-    try:
-        os.set_inheritable(int(number), False)
-        return _granian.SocketHolder(int(number), True, BACKLOG)
-    except (OSError, ValueError) as error:
-        raise errors.ConfigurationError(f"{LISTENING}={number} is not an open socket: {error}") from error
-
-
-def _unix_holder(path: str) -> Any:
-    with contextlib.suppress(FileNotFoundError):
-        Path(path).unlink()  # left by a process that was killed
-    permissions = (None,) if TELLS_WHEN_DRAINED else ()
-    return _granian.UnixListenerSpec(path, BACKLOG, *permissions).build()
-
-
-def _holder(socket: Optional[str], *, host: str, port: Optional[int]) -> Any:
-    try:
-        return (
-            _unix_holder(socket) if socket is not None else _granian.ListenerSpec(host, port, BACKLOG).build()
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise errors.ConfigurationError(f"cannot listen on {socket or f'{host}:{port}'}: {error}") from error
+Callback = Callable[[List[connection.Request]], None]
 
 
 class Listener:
@@ -137,28 +36,190 @@ class Listener:
     """
 
     def __init__(
-        self, callback: Callback, socket: Optional[str], *, host: Optional[str], port: Optional[int]
+        self,
+        callback: Callback,
+        path: Optional[str],
+        *,
+        host: Optional[str],
+        port: Optional[int],
+        most_body_bytes: int,
     ) -> None:
-        handed_over = _handed_over() if socket is not None else None
-        self._own_socket = None if handed_over else socket
-        self._signal = _granian.WorkerSignal()
-        self._loop = _Inline()
-        self._scheduler = _scheduler(self._loop, callback)
-        self._worker = _worker(handed_over or _holder(socket, host=host or "127.0.0.1", port=port))
-        serve = self._worker.serve_async if socket is None else self._worker.serve_async_uds
-        if TELLS_WHEN_DRAINED:
-            self._signal.add_cb(self._loop.drained.set)
-        serve(self._scheduler, self._loop, self._signal)
+        handed_over = _handed_over() if path is not None else None
+        self._own_path = None if handed_over else path
+        self._listening = handed_over or _opened(path, host=host or "127.0.0.1", port=port)
+        self.most_body_bytes = most_body_bytes
+        self.stopping = False
+        self._callback = callback
+        self._arrived: List[connection.Request] = []
+        self._connections: Dict[int, connection.Connection] = {}
+        self._noted: Deque[connection.Connection] = collections.deque()
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wake, False)
+        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._drained = threading.Event()
+        self._is_open = True
+        self._epoll = select.epoll()
+        self._epoll.register(self._woken, select.EPOLLIN)
+        self._epoll.register(self._listening, select.EPOLLIN)
+        self._thread = threading.Thread(target=self._run, name="zaffre-listener", daemon=True)
+        self._thread.start()
+
+    # --- for others ---
 
     def leave(self) -> None:
         """Nobody new finds the Unix socket; who has connected already is still taken in (until `stop`). The name of one
         that was handed over is its owner's affair."""
-        if self._own_socket is not None:
+        if self._own_path is not None:
             with contextlib.suppress(FileNotFoundError):
-                Path(self._own_socket).unlink()
+                Path(self._own_path).unlink()
 
     def stop(self) -> None:
-        self._signal.set()
+        self.stopping = True
+        self._rouse()
 
     def drained(self) -> bool:
-        return self._loop.drained.is_set()
+        return self._drained.is_set()
+
+    # --- for connections ---
+
+    def arrived(self, request: connection.Request) -> None:
+        self._arrived.append(request)
+
+    def look_at(self, one: connection.Connection) -> None:
+        """On any thread: the loop is to see what has become of this connection."""
+        self._noted.append(one)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake, b"\0")
+
+    # --- the loop ---
+
+    def _run(self) -> None:
+        listening, woken = self._listening.fileno(), self._woken
+        while not self._drained.is_set():
+            for number, _ in self._epoll.poll():
+                if number == listening:
+                    self._accept()
+                elif number == woken:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(woken, 4096)
+                else:
+                    one = self._connections.get(number)
+                    if one is not None:
+                        self._serve(one)
+            self._give()
+            self._look_at_noted()
+            if self.stopping:
+                self._wind_up()
+
+    def _give(self) -> None:
+        while self._arrived:
+            arrived, self._arrived = self._arrived, []
+            try:
+                self._callback(arrived)
+            except Exception:  # noqa: BLE001 - outermost on this thread, which must live
+                traceback.print_exc(file=sys.stderr)
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                made, address = self._listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # the caller has left already, or this process may open no more files
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    logs.say("a connection waits: this process has as many files open as it may")
+                    time.sleep(NO_FILES_PAUSE_S)
+                return
+            made.setblocking(False)
+            if made.family != socket.AF_UNIX:
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else ""
+            one = self._connections[made.fileno()] = connection.Connection(self, made, client)
+            self._await(one)
+
+    def _serve(self, one: connection.Connection) -> None:
+        if one.wants_to_send:
+            one.send_on()
+        else:
+            try:
+                size = one.socket.recv_into(self._buffer)
+            except BlockingIOError:
+                return
+            except OSError:  # the caller broke off
+                size = 0
+            one.feed(self._buffer[:size])
+        self._await(one)
+
+    def _look_at_noted(self) -> None:
+        while self._noted:
+            one = self._noted.popleft()
+            if self._connections.get(one.socket.fileno()) is one:
+                self._await(one)
+                one.give_next()
+                self._give()
+
+    def _await(self, one: connection.Connection) -> None:
+        """Wait for what this connection needs next, or close it. One that needs nothing yet is let out, as the kernel would
+        tell of its end again and again."""
+        number = one.socket.fileno()
+        wanted = select.EPOLLOUT if one.wants_to_send else select.EPOLLIN if one.wants_to_read else 0
+        if one.is_done:
+            del self._connections[number]
+            one.socket.close()
+        elif wanted != one.watched_for:
+            if not one.watched_for:
+                self._epoll.register(number, wanted)
+            elif not wanted:
+                self._epoll.unregister(number)
+            else:
+                self._epoll.modify(number, wanted)
+            one.watched_for = wanted
+
+    def _wind_up(self) -> None:
+        """Take nobody in, close who asks nothing, and end when the last has its answer."""
+        if self._is_open:
+            self._is_open = False
+            self._epoll.unregister(self._listening)
+        for one in list(self._connections.values()):
+            if one.is_idle:
+                self._serve(one)  # what has come already is still answered
+                self._give()
+            if one.is_idle and one.socket.fileno() >= 0:
+                one.let_go()
+                self._await(one)
+        if not self._connections:
+            self._drained.set()
+
+
+def _handed_over() -> Optional[socket.socket]:
+    """The socket that the parent process has opened for us, once: what we start ourselves shall not have it."""
+    number = os.environ.pop(LISTENING, None)
+    if number is None:
+        return None
+    try:
+        os.set_inheritable(int(number), False)
+        found = socket.socket(fileno=int(number))
+    except (OSError, ValueError) as error:
+        raise errors.ConfigurationError(f"{LISTENING}={number} is not an open socket: {error}") from error
+    found.setblocking(False)
+    return found
+
+
+def _opened(path: Optional[str], *, host: str, port: Optional[int]) -> socket.socket:
+    try:
+        if path is None:
+            made = socket.create_server((host, port or 0), backlog=BACKLOG)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                Path(path).unlink()  # left by a process that was killed
+            made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            made.bind(path)
+            made.listen(BACKLOG)
+    except OSError as error:
+        raise errors.ConfigurationError(f"cannot listen on {path or f'{host}:{port}'}: {error}") from error
+    made.setblocking(False)
+    return made

@@ -19,7 +19,7 @@ import urllib.error
 import urllib.request
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from zaffre_runtime.scoring import answers, config, exchange, logs, trace_context
+from zaffre_runtime.scoring import answers, config, connection, exchange, logs, trace_context
 
 MOST_WAITING = 4096
 MOST_AT_ONCE = 256
@@ -53,13 +53,13 @@ class Observed(exchange.Exchange):
 
     def __init__(
         self,
-        watcher: Any,
+        request: connection.Request,
         common: List[Tuple[str, str]],
         under_way: Set[exchange.Exchange],
         *,
         reporter: Reporter,
     ) -> None:
-        super().__init__(watcher, common, under_way)
+        super().__init__(request, common, under_way)
         self._reporter = reporter
         self._began_ns, self._began = time.time_ns(), time.monotonic_ns()
         self._parent = trace_context.parse(self.header("traceparent"), self.header("tracestate"))
@@ -95,9 +95,12 @@ class Reporter:
         atexit.register(self.close)
 
     def exchange(
-        self, watcher: Any, common: List[Tuple[str, str]], under_way: Set[exchange.Exchange]
+        self,
+        request: connection.Request,
+        common: List[Tuple[str, str]],
+        under_way: Set[exchange.Exchange],
     ) -> Observed:
-        return Observed(watcher, common, under_way, reporter=self)
+        return Observed(request, common, under_way, reporter=self)
 
     def span_below(self, parent: Optional[trace_context.TraceContext]) -> trace_context.TraceContext:
         """The context of a new span: in the caller's trace, or in one of its own."""

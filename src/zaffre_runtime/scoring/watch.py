@@ -20,7 +20,7 @@ from typing import Any, Optional
 from zaffre_runtime.scoring import answers, config, dataplane, errors, listener, logs
 
 DRAIN_LOOK_S = 0.01
-SETTLE_S = 0.1  # for connections that the kernel has accepted and granian has not
+SETTLE_S = 0.1  # for connections that the kernel has accepted and the listener has not
 LONGEST_SLEEP_S = 5.0
 STDERR = 2  # the descriptor: user code may have replaced sys.stderr
 

@@ -165,8 +165,11 @@ def test_a_refusal_reaches_a_caller_who_sends_the_body_late(echo, line, status, 
         assert echo.ask(body="a").status == 200
         sock.sendall(b"0\r\n\r\n" if chunked else b"")
         assert sock.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
-        sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+        if status == 413:  # how much would still come is not known
+            assert sock.recv(65536) == b""
+        else:
+            sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_script_error_is_500_and_tells_the_caller_nothing(echo):

@@ -16,7 +16,7 @@ from packaging import specifiers
 from zaffre.server.environments import bytecode, errands, locks, pythons, requirements, slots, uv
 
 # Packages of the overlay that the runtime takes in other versions too; of every other one it takes its pin alone.
-_ACCEPTED = {"msgspec": ">=0.18.6"}
+_ACCEPTED = {"httptools": ">=0.6", "msgspec": ">=0.18.6"}
 _PINS = "overlay.txt"
 _DEBUGGER = ("debugpy>=1.8,<2",)
 _BOOT = "zaffre_boot.py"

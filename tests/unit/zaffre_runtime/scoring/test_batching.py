@@ -106,6 +106,7 @@ def test_every_request_is_answered_once_and_errors_stay_alone(most, capsys):
     plane = dataplane.DataPlane(scorer, config.Config(max_waiting=1000, request_timeout_ms=60_000))
     asked = [Asked("bad" if number == 5 else "refused" if number == 9 else number) for number in range(100)]
     assert all(plane.submit(one) for one in asked)
+    plane.all_arrived()
     plane.stop()
     plane.serve()
     statuses = [[answer.status for answer in one.given] for one in asked]
@@ -125,6 +126,7 @@ def test_who_was_under_way_at_a_death_is_scored_alone_and_after_two_not_at_all(t
     _, again, suspect, deadly = asked = [Asked(number) for number in range(4)]
     again.headers = deadly.headers = {"x-envoy-attempt-count": "2"}
     assert all(plane.submit(one) for one in asked)
+    plane.all_arrived()
     suspect.alone = True
     plane.stop()
     plane.serve()
@@ -139,6 +141,7 @@ def test_who_waited_longer_than_the_time_limit_is_not_scored():
     asked = [Asked(number) for number in range(3)]
     for one in asked:
         plane.submit(one)
+    plane.all_arrived()
     asked[0].arrived -= 2
     asked[1].arrived -= 2
     plane.stop()
@@ -166,6 +169,7 @@ def test_a_request_during_serve_is_scored_on_the_serving_thread():
     serving.start()
     one = Asked(1)
     plane.submit(one)
+    plane.all_arrived()
     plane.stop()
     serving.join(120)
     assert seen == [serving]

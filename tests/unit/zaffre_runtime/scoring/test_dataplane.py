@@ -10,27 +10,16 @@ from zaffre_runtime.scoring import answers, config, dataplane, exchange
 TRIES = 2000  # a busy machine makes a call slow now and then
 
 
-class Protocol:
-    def __init__(self):
-        self.answered = threading.Event()
-
-    def response_bytes(self, status, headers, body):
-        self.status = status
-        self.answered.set()
-
-
-class Scope:
+class Request:
     headers: dict = {}
 
+    def __init__(self, body):
+        self.body = body
+        self.answered = threading.Event()
 
-class Watcher:
-    scope = Scope()
-
-    def __init__(self):
-        self.proto = Protocol()
-
-    def done(self):
-        pass
+    def respond(self, status, headers, body):
+        self.status = status
+        self.answered.set()
 
 
 class Scorer:
@@ -75,18 +64,14 @@ def serving():
         thread.join()
 
 
-def begun(plane):
-    return exchange.Exchange(Watcher(), [], plane.under_way)
-
-
-def ask(plane, body=b"{}"):
-    """A whole request, as the listener hands it over; returns its status."""
-    asked = begun(plane)
-    proto = asked._proto
-    asked.body = body
-    assert plane.submit(asked)
-    assert proto.answered.wait(120)
-    return proto.status
+def ask(plane, *bodies):
+    """Requests that came together, as the listener hands them over; returns their status."""
+    requests = [Request(body) for body in bodies or (b"{}",)]
+    for request in requests:
+        assert plane.submit(exchange.Exchange(request, [], plane.under_way))
+    plane.all_arrived()
+    assert all(request.answered.wait(120) for request in requests)
+    return [request.status for request in requests]
 
 
 def ask_until_here(plane, scorer):
@@ -109,18 +94,37 @@ def test_one_quick_request_after_the_other_is_scored_on_the_listeners_thread(ser
     assert not plane.under_way
 
 
-def test_with_another_under_way_or_a_large_body_it_is_the_main_thread(serving):
+def test_large_bodies_and_more_than_a_call_takes_go_to_the_main_thread(serving):
+    scorer = AnywhereScorer()
+    plane = serving(scorer)
+    for bodies in ([b" " * (dataplane.SMALL + 1)], [b" " * (dataplane.SMALL // 2 + 1)] * 2, [b"{}"] * 5):
+        ask_until_here(plane, scorer)
+        count = len(scorer.threads)
+        ask(plane, *bodies)
+        assert threading.get_ident() not in scorer.threads[count:]
+
+
+def test_quick_requests_that_come_together_share_a_call_on_the_listeners_thread(serving):
     scorer = AnywhereScorer()
     plane = serving(scorer)
     ask_until_here(plane, scorer)
-    ask(plane, b" " * (dataplane.SMALL + 1))
-    assert scorer.threads[-1] != threading.get_ident()
+    count = len(scorer.threads)
+    assert ask(plane, *[b"{}"] * scorer.most) == [200] * scorer.most
+    assert scorer.threads[count:] == [threading.get_ident()]
+
+
+def test_who_comes_while_the_main_thread_works_waits_for_it(serving):
+    """One call at a time, whatever the thread."""
+    scorer = AnywhereScorer()
+    plane = serving(scorer)
     ask_until_here(plane, scorer)
-    other = begun(plane)
-    ask(plane)
+    with plane._turns:
+        request = Request(b"{}")
+        assert plane.submit(exchange.Exchange(request, [], plane.under_way))
+        plane.all_arrived()
+        assert not request.answered.is_set()
+    assert request.answered.wait(120)
     assert scorer.threads[-1] != threading.get_ident()
-    other.drop()
-    ask_until_here(plane, scorer)
 
 
 def test_slow_models_and_scripts_stay_on_the_main_thread(serving):
@@ -136,7 +140,7 @@ def test_a_model_that_fails_on_the_listeners_thread_is_answered_and_goes_on(serv
     plane = serving(scorer)
     ask_until_here(plane, scorer)
     scorer.fails = True
-    assert ask(plane) == 500
+    assert ask(plane) == [500]
     scorer.fails = False
-    assert ask(plane) == 200
+    assert ask(plane) == [200]
     ask_until_here(plane, scorer)

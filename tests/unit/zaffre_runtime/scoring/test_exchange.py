@@ -3,44 +3,39 @@ import pytest
 from zaffre_runtime.scoring import answers, exchange
 
 
-class Protocol:
+class Request:
+    """What the listener hands over, with a note of what is sent back."""
+
+    headers: dict = {}
+    body = b""
+
     def __init__(self):
         self.sent = []
 
-    def response_bytes(self, status, headers, body):
+    def respond(self, status, headers, body):
+        if any("\n" in value for _, value in headers):
+            raise ValueError("a line break")
         self.sent.append((status, headers, body))
 
 
-class Scope:
-    headers: dict = {}
-
-
-class Watcher:
-    def __init__(self):
-        self.proto, self.scope, self.finished = Protocol(), Scope(), 0
-
-    def done(self):
-        self.finished += 1
-
-
 def test_an_exchange_is_answered_once():
-    watcher = Watcher()
-    asked = exchange.Exchange(watcher, [("x-common", "c")], set())
+    request, under_way = Request(), set()
+    asked = exchange.Exchange(request, [("x-common", "c")], under_way)
     asked.identity = [("x-request-id", "r")]
+    assert under_way == {asked}
     assert asked.answer(answers.timeout(5, managed=False)) is True
     assert asked.answer(answers.Answer(200, b"late")) is False
-    asked.drop()
-    assert [sent[0] for sent in watcher.proto.sent] == [500]
-    assert ("x-common", "c") in watcher.proto.sent[0][1]
-    assert watcher.finished == 1
+    assert [sent[0] for sent in request.sent] == [500]
+    assert ("x-common", "c") in request.sent[0][1]
+    assert not under_way
 
 
-def test_a_dropped_exchange_is_never_answered():
-    watcher = Watcher()
-    asked = exchange.Exchange(watcher, [], set())
-    asked.drop()
-    assert asked.answer(answers.Answer(200, b"")) is False
-    assert (watcher.proto.sent, watcher.finished) == ([], 1)
+def test_an_answer_that_cannot_be_sent_becomes_a_500(capsys):
+    request = Request()
+    asked = exchange.Exchange(request, [], set())
+    assert asked.answer(answers.Answer(200, b"1", headers=[("x-mine", "a\nset-cookie: b")])) is True
+    assert [(status, body) for status, _, body in request.sent] == [(500, answers.NOT_SENT)]
+    assert "a line break" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,6 @@ def test_the_paths_around_a_model(path, status):
         settings,
         {"inputs": [], "outputs": []},
         infer=told.append,
-        refuse=lambda _, answer: told.append(answer),
     )
     routes.handler(path)(Asked)
     assert told[0].status == status

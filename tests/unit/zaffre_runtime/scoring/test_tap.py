@@ -75,6 +75,7 @@ def test_a_sink_that_hangs_is_felt_by_no_request():
     asked = [Asked(b"%d" % number) for number in range(500)]
     for each in asked:
         assert plane.submit(each)
+    plane.all_arrived()
     plane.stop()
     scoring.join(timeout=120)
     assert not scoring.is_alive()
@@ -114,6 +115,7 @@ def test_the_data_plane_hands_over_what_was_answered(on):
     asked = [Asked(b"a"), Asked(b"b")]
     for each in asked:
         plane.submit(each)
+    plane.all_arrived()
     plane.stop()
     plane.serve()
     assert [each.given[0].body for each in asked] == [b"aa", b"bb"]

@@ -3,8 +3,9 @@ import pytest
 from zaffre.server.environments import overlays
 
 PINS = [
-    'granian==2.8.7; python_version >= "3.10"',
-    'granian==2.5.7; python_version < "3.10"',
+    'exact==2.8.7; python_version >= "3.10"',
+    'exact==2.5.7; python_version < "3.10"',
+    "httptools==0.9.0",
     'msgspec==0.22.0; python_version >= "3.10"',
 ]
 
@@ -13,12 +14,14 @@ PINS = [
     ("packages", "python", "named"),
     [
         ({"six": "1.17.0"}, "3.11.2", []),
-        ({"granian": "2.8.7", "msgspec": "0.22.0"}, "3.11.2", []),
+        ({"exact": "2.8.7", "httptools": "0.9.0", "msgspec": "0.22.0"}, "3.11.2", []),
         ({"msgspec": "0.19.0"}, "3.11.2", []),
         ({"msgspec": "0.9.0"}, "3.11.2", ["msgspec 0.9.0"]),
-        ({"granian": "1.0.0"}, "3.11.2", ["granian 1.0.0"]),
-        ({"granian": "2.5.7"}, "3.9.18", []),
-        ({"granian": "2.5.7"}, "3.10.1", ["granian 2.5.7"]),
+        ({"httptools": "0.7.1"}, "3.11.2", []),
+        ({"httptools": "0.2.0"}, "3.11.2", ["httptools 0.2.0"]),
+        ({"exact": "1.0.0"}, "3.11.2", ["exact 1.0.0"]),
+        ({"exact": "2.5.7"}, "3.9.18", []),
+        ({"exact": "2.5.7"}, "3.10.1", ["exact 2.5.7"]),
         ({"zaffre": "0.1.0"}, "3.11.2", ["zaffre"]),
     ],
 )
