@@ -60,6 +60,9 @@ RAW = """
             return {"name": upload.filename, "bytes": len(upload.read()), "note": request.form["note"]}
         if request.args.get("how") == "bad":
             return AMLResponse("x", 200, {"X-Bad": "a\\r\\nInjected: 1"})
+        if request.args.get("how") == "headers":
+            asked = request.args
+            return AMLResponse("x", 200, {f"X-{n}": "v" * int(asked["size"]) for n in range(int(asked["count"]))})
         if request.args.get("how") == "503":
             return other.AMLResponse({"a": 1}, 503, json_str=True)
         return AMLResponse(request.get_data()[::-1], 201, {"Content-Type": "image/png", "X-Two": "a,b"})
@@ -354,6 +357,14 @@ def test_a_header_with_a_line_break_is_refused(raw):
     answer = raw.ask(path="/score?how=bad", body="")
     assert answer.status == 500
     assert "injected" not in {name.lower() for name in answer.headers}
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "status"), [(80, 10, 200), (81, 10, 500), (1, 57_000, 200), (2, 30_000, 500)]
+)
+def test_more_headers_than_the_router_takes_are_refused(raw, count, size, status):
+    answer = raw.ask(path=f"/score?how=headers&count={count}&size={size}", body="")
+    assert (answer.status, "x-0" in answer.headers) == (status, status == 200)
 
 
 # Environment
