@@ -32,11 +32,17 @@ OURS_TO_SET = frozenset(
         "content-length",
         "content-type",
         "transfer-encoding",
+        "x-ms-client-request-id",
+        "x-ms-request-id",
+        "x-ms-run-fn-exec-ms",
         "x-ms-run-function-failed",
         "x-ms-server-version",
+        "x-request-id",
         "x-zaffre-revision",
+        answers.ELSEWHERE,
     )
 )
+"""A script may pass on the answer of another endpoint; what that said of itself is not true of this one."""
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 MOST_HEADERS, MOST_HEADER_BYTES = 80, 56 << 10

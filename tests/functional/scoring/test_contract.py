@@ -63,6 +63,10 @@ RAW = """
         if request.args.get("how") == "headers":
             asked = request.args
             return AMLResponse("x", 200, {f"X-{n}": "v" * int(asked["size"]) for n in range(int(asked["count"]))})
+        if request.args.get("how") == "forward":
+            theirs = {"X-Request-Id": "theirs", "x-ms-request-id": "theirs", "x-ms-client-request-id": "theirs",
+                      "x-ms-run-fn-exec-ms": "0", "x-zaffre-try-elsewhere": "1", "x-theirs": "1"}
+            return AMLResponse("x", 200, theirs)
         if request.args.get("how") == "503":
             return other.AMLResponse({"a": 1}, 503, json_str=True)
         return AMLResponse(request.get_data()[::-1], 201, {"Content-Type": "image/png", "X-Two": "a,b"})
@@ -365,6 +369,15 @@ def test_a_header_with_a_line_break_is_refused(raw):
 def test_more_headers_than_the_router_takes_are_refused(raw, count, size, status):
     answer = raw.ask(path=f"/score?how=headers&count={count}&size={size}", body="")
     assert (answer.status, "x-0" in answer.headers) == (status, status == 200)
+
+
+def test_a_script_may_pass_on_what_another_endpoint_answered(raw):
+    """The ids stay those of this request, and the router takes nothing in it for a replica's word to itself."""
+    headers = raw.ask(path="/score?how=forward", body="", headers={"x-request-id": "ours"}).headers
+    assert headers.get_all("x-request-id") == headers.get_all("x-ms-request-id") == ["ours"]
+    assert headers["x-theirs"] == "1"
+    assert headers.get_all("x-ms-run-fn-exec-ms") != ["0"]
+    assert not {"x-zaffre-try-elsewhere", "x-ms-client-request-id"} & {name.lower() for name in headers}
 
 
 # Environment
