@@ -14,8 +14,9 @@ from zaffre_runtime.scoring import answers, config, dataplane, exchange, inferen
 Header = Tuple[str, str]
 SCORING_METHODS = ("POST", "GET")
 HEALTHY = answers.Answer(200, b"Healthy", answers.HTML)
-READ_FIRST = 65_536
-"""Bytes of a body that a refusal does not need; a larger one costs its caller the connection."""
+READ_ON = 256 << 20
+"""Bytes of a body that are read and thrown away before a refusal; a larger one costs its caller the connection, and the
+router, which then cannot write to it, the answer. Who sends so slowly that it takes long is let go by the router's clock."""
 CUT_SHORT = answers.message(400, "The body ended before it was complete.")
 """A caller who only stopped sending can still be told."""
 TOO_MANY = "Too many requests wait for this worker. Send fewer at once, or scale the deployment out."
@@ -158,7 +159,7 @@ class Front:
 
 class _Parts:
     """A body of unknown length (chunked), read part by part so that it can be refused when it grows too large; what
-    comes above the limit is read a little further (see `_refuse`), and not kept."""
+    comes above the limit is read on (see `_refuse`), and not kept."""
 
     def __init__(
         self,
@@ -194,18 +195,15 @@ class _Parts:
         self._size += len(part)
         if self._size <= self._limit:
             self._parts.append(part)
-        elif self._size > self._limit + READ_FIRST:
+        elif self._size > self._limit + READ_ON:
             return self._asked.answer_with(self._refusal)
         return self.next()
 
 
 def _refuse(asked: exchange.Exchange, refusal: answers.Answer) -> None:
-    """After the body, if that is small: granian closes a connection that is answered before it, and whoever is still
-    sending would see a broken pipe instead of the answer."""
-    length = asked.headers.get("content-length", "0")
-    if length.isdigit() and 0 < int(length) <= READ_FIRST:
-        return asked.receive().add_done_callback(lambda _: asked.answer(refusal))  # type: ignore[no-any-return]
-    if "transfer-encoding" in asked.headers:
+    """After the body: granian closes a connection that is answered before it, and whoever is still sending would see a
+    broken pipe instead of the answer."""
+    if asked.headers.get("content-length", "0") != "0" or "transfer-encoding" in asked.headers:
         return _Parts(asked, 0, complete=lambda asked: asked.answer_with(refusal), refusal=refusal).next()
     return asked.answer_with(refusal)
 

@@ -176,6 +176,24 @@ def test_a_refusal_reaches_a_caller_who_sends_the_body_late(echo, line, status, 
         assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("line", ["POST /nothing", "PUT /score", "POST /score"])
+def test_a_refusal_is_not_lost_behind_a_large_body(echo, line, chunked):
+    """The router gives up on a connection that it cannot write to, and then has no answer."""
+    framed = "transfer-encoding: chunked" if chunked else "content-length: 1000000"
+    connection = echo.connection()
+    connection.connect()
+    with contextlib.closing(connection.sock) as sock:
+        sock.sendall(f"{line} HTTP/1.1\r\nhost: x\r\n{framed}\r\n\r\n".encode())
+        for _ in range(10):
+            sock.sendall(b"%x\r\n%s\r\n" % (100_000, b"a" * 100_000) if chunked else b"a" * 100_000)
+        sock.sendall(b"0\r\n\r\n" if chunked else b"")
+        status = {"POST /nothing": 404, "PUT /score": 405, "POST /score": 413}[line]
+        assert sock.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
+        sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_script_error_is_500_and_tells_the_caller_nothing(echo):
     answer = echo.ask(body="raise", headers={"x-request-id": "find-me"})
     assert answer.status == 500
