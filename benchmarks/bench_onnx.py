@@ -1,9 +1,12 @@
 """What converting to ONNX brings: scikit-learn models, each measured by the conversion itself, in turn with its ONNX form.
 
+`make bench-onnx`, or `python -m benchmarks.bench_onnx --only ridge "decision tree"`.
+
 `median_speedup_1` is the median over the models of the ratio for one row, `median_speedup_1000` for a thousand; both forms run
 on one thread, and the original is called as a script would call it (`predict_proba`, or `predict` where there is none).
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -31,30 +34,29 @@ from benchmarks import measure
 
 
 def models():
-    """Name and fitted model, on data sets that come with scikit-learn."""
+    """Name and what fits the model, on data sets that come with scikit-learn."""
     cells = datasets.load_breast_cancer(return_X_y=True)
     sugar = datasets.load_diabetes(return_X_y=True)
     scaled = preprocessing.StandardScaler
-    return {
-        "logistic regression": pipeline.make_pipeline(scaled(), linear_model.LogisticRegression()).fit(
-            *cells
+    named = {
+        "logistic regression": (pipeline.make_pipeline(scaled(), linear_model.LogisticRegression()), cells),
+        "ridge": (linear_model.Ridge(), sugar),
+        "random forest, 100 trees": (ensemble.RandomForestClassifier(random_state=0), cells),
+        "gradient boosting, 100 trees": (ensemble.GradientBoostingRegressor(random_state=0), sugar),
+        "histogram gradient boosting": (ensemble.HistGradientBoostingClassifier(random_state=0), cells),
+        "decision tree": (tree.DecisionTreeClassifier(random_state=0), cells),
+        "support vectors": (pipeline.make_pipeline(scaled(), svm.SVC()), cells),
+        "neural network": (
+            pipeline.make_pipeline(scaled(), neural_network.MLPClassifier(max_iter=400, random_state=0)), cells,
         ),
-        "ridge": linear_model.Ridge().fit(*sugar),
-        "random forest, 100 trees": ensemble.RandomForestClassifier(random_state=0).fit(*cells),
-        "gradient boosting, 100 trees": ensemble.GradientBoostingRegressor(random_state=0).fit(*sugar),
-        "histogram gradient boosting": ensemble.HistGradientBoostingClassifier(random_state=0).fit(*cells),
-        "decision tree": tree.DecisionTreeClassifier(random_state=0).fit(*cells),
-        "support vectors": pipeline.make_pipeline(scaled(), svm.SVC()).fit(*cells),
-        "neural network": pipeline.make_pipeline(
-            scaled(), neural_network.MLPClassifier(max_iter=400, random_state=0)
-        ).fit(*cells),
-        "naive Bayes": naive_bayes.GaussianNB().fit(*cells),
-        "nearest neighbours": neighbors.KNeighborsRegressor().fit(*sugar),
-        "principal components, then linear": pipeline.make_pipeline(
-            scaled(), decomposition.PCA(5), linear_model.LinearRegression()
-        ).fit(*sugar),
-        "extra trees": ensemble.ExtraTreesRegressor(random_state=0).fit(*sugar),
-    }
+        "naive Bayes": (naive_bayes.GaussianNB(), cells),
+        "nearest neighbours": (neighbors.KNeighborsRegressor(), sugar),
+        "principal components, then linear": (
+            pipeline.make_pipeline(scaled(), decomposition.PCA(5), linear_model.LinearRegression()), sugar,
+        ),
+        "extra trees": (ensemble.ExtraTreesRegressor(random_state=0), sugar),
+    }  # fmt: skip
+    return {name: lambda model=model, rows=rows: model.fit(*rows) for name, (model, rows) in named.items()}
 
 
 def converted(name, fitted, folder):
@@ -85,8 +87,12 @@ def median_of(told, key):
 
 
 def main():
+    known = models()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=sorted(known), default=list(known), metavar="MODEL")
+    wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: converted(name, fitted, Path(folder)) for name, fitted in models().items()}
+        found = {name: converted(name, known[name](), Path(folder)) for name in wanted.only}
     told = {name: answer for name, answer in found.items() if answer}
     measure.report(
         {

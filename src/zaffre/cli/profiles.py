@@ -26,7 +26,7 @@ def profile(session: sessions.Session, given: grammar.Given) -> Any:
         "timeout_s": given.timeout,
     }
     poller = session.client.models.begin_profile(
-        given.name or _default_name(given.model),
+        _default_name(given.model) if given.name is None else given.name,
         [given.model] if given.model else [],
         given.data,
         deployment=deployment,

@@ -108,7 +108,7 @@ class Transport:
         def build() -> httpx.Request:
             streamed = content() if callable(content) else content
             if body is not None:
-                return self._client.build_request(method, path, json=body, headers=sent, params=wanted)
+                return self._with_json(body, method, path, headers=sent, params=wanted)
             return self._client.build_request(method, path, content=streamed, headers=sent, params=wanted)
 
         response = self._send_patiently(build, repeatable=again and method in _IDEMPOTENT)
@@ -123,6 +123,15 @@ class Transport:
             raise self._stopped(error) from error
         finally:
             response.close()
+
+    def _with_json(self, body: Any, method: str, path: str, **given: Any) -> httpx.Request:
+        try:
+            return self._client.build_request(method, path, json=body, **given)
+        except ValueError as error:
+            raise errors.Invalid(
+                f"What was given cannot be sent as JSON: {error}.",
+                hint="Numbers must be finite, texts valid Unicode.",
+            ) from error
 
     def _headers(self, method: str, request_id: str) -> dict[str, str]:
         headers = {"x-request-id": request_id}

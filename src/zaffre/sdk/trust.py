@@ -122,12 +122,19 @@ class _OwnServer(ssl.SSLContext):
 
     def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
         """What HTTP libraries ask for at each new connection."""
+        return self._now().wrap_socket(*arguments, **options)
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        """The same for those that work with asyncio."""
+        return self._now().wrap_bio(*arguments, **options)
+
+    def _now(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         context.load_verify_locations(cafile=self._file)
         self._trust.introduce(context)
-        return context.wrap_socket(*arguments, **options)
+        return context
 
 
 def _bundle(given: Mapping[str, str]) -> str:

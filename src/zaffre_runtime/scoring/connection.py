@@ -21,7 +21,8 @@ MOST_HEADER_BYTES = 262_144
 MOST_AT_ONCE = 64
 """Requests of one connection that nobody has answered. Who sends more does not wait for answers, and is heard no more."""
 MOST_OVERHEARD_BYTES = 1 << 28
-"""Who has been refused may go on sending so much: an answer would be lost if its connection were closed before."""
+"""So much of what is refused is read and thrown away. The router gives up on a connection that it cannot write to, and would
+then have no answer; who sends slowly is let go by its clock."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_BODY = frozenset({204, 304})
 _FIRST_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
@@ -41,7 +42,7 @@ class Owner(Protocol):
 
 
 class Request:
-    """As it came, with its body. Where `trouble` is set it is not complete, and its caller is let go after the answer."""
+    """As it came, with its body. Where `trouble` is set it cannot be used, and that is what its caller is told."""
 
     __slots__ = (
         "_connection", "body", "client", "headers", "is_given", "keeps", "method", "path", "query_string", "scheme",
@@ -175,15 +176,23 @@ class Connection:
         request.path, request.query_string = _target(request.query_string)
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self._owner.most_body_bytes:
-            self._troubled(TOO_LARGE)
-        elif "expect" in headers and headers["expect"].lower() == "100-continue" and not self._unanswered:
-            self._send(_CONTINUE)
+            request.trouble = TOO_LARGE
+        if "expect" in headers and headers["expect"].lower() == "100-continue":
+            if request.trouble:
+                self._troubled(request.trouble)
+            elif not self._unanswered:
+                self._send(_CONTINUE)
 
     def on_body(self, part: bytes) -> None:
-        if self._coming is not None:
+        request = self._coming
+        if request is None:
+            return
+        self._body_bytes += len(part)
+        if self._body_bytes <= self._owner.most_body_bytes:
             self._parts.append(part)
-            self._body_bytes += len(part)
-            if self._body_bytes > self._owner.most_body_bytes:
+        else:
+            request.trouble, self._parts = TOO_LARGE, []
+            if self._body_bytes > self._owner.most_body_bytes + MOST_OVERHEARD_BYTES:
                 self._troubled(TOO_LARGE)
 
     def on_message_complete(self) -> None:

@@ -99,7 +99,7 @@ class Front:
             return asked.answer_with(answers.message(431, str(error)))
         if self._cors is not None:
             asked.identity = asked.identity + self._cors.headers(asked)
-        if request.trouble:
+        if request.trouble and request.trouble != connection.TOO_LARGE:  # of that its handler tells
             return asked.answer_with(self._troubles[request.trouble])
         if handler is None:
             return asked.answer_with(
@@ -135,8 +135,11 @@ class Front:
         return self._complete(asked)
 
     def _complete(self, asked: exchange.Exchange) -> None:
+        if asked.scope.trouble:
+            return asked.answer_with(self._troubles[asked.scope.trouble])
         if not self._plane.submit(asked):
             asked.answer(answers.too_many(TOO_MANY))
+        return None
 
 
 def _troubles(most_body_bytes: int) -> Dict[str, answers.Answer]:

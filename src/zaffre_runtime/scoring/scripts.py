@@ -32,13 +32,21 @@ OURS_TO_SET = frozenset(
         "content-length",
         "content-type",
         "transfer-encoding",
+        "x-ms-client-request-id",
+        "x-ms-request-id",
+        "x-ms-run-fn-exec-ms",
         "x-ms-run-function-failed",
         "x-ms-server-version",
+        "x-request-id",
         "x-zaffre-revision",
+        answers.ELSEWHERE,
     )
 )
+"""A script may pass on the answer of another endpoint; what that said of itself is not true of this one."""
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+MOST_HEADERS, MOST_HEADER_BYTES = 80, 56 << 10
+"""Of an answer, without ours: the router takes 100 lines and 60 KiB; above that it would call run() again and answer 502."""
 
 Arguments = Callable[[exchange.Exchange], Dict[str, Any]]
 
@@ -251,6 +259,10 @@ def _from_response(response: Any, exec_ms: float) -> answers.Answer:
     failed = status >= 500 or (said or "").lower() == "true"
     kind = _header(given, "content-type") or answers.HTML
     kept = [pair for pair in given if pair[0].lower() not in OURS_TO_SET]
+    if len(kept) > MOST_HEADERS or sum(len(name) + len(value) for name, value in kept) > MOST_HEADER_BYTES:
+        raise ValueError(
+            f"run() answered with {len(kept)} headers; at most {MOST_HEADERS} of {MOST_HEADER_BYTES} bytes together are sent"
+        )
     for name, value in [*kept, ("content-type", kind)]:
         if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
             raise ValueError(f"run() answered with the header {name!r}: {value!r}, which HTTP does not allow")

@@ -135,7 +135,7 @@ DEPLOYMENT = {
     "request_settings": st.fixed_dictionaries(
         {},
         optional={
-            "request_timeout_ms": whole(1, 180000),
+            "request_timeout_ms": whole(1, 300000),
             "max_concurrent_requests_per_instance": whole(1, 99),
             "max_queue_wait_ms": whole(0, 9999),
         },

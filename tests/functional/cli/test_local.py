@@ -126,6 +126,9 @@ def test_registered_things_are_fetched_from_the_configured_server(with_private, 
     answer = shell.out("online-endpoint", "invoke", "--local", "-n", "fetched", "-r", folder / "rows.json")
     assert json.loads(answer) == [5, 10]
     assert shell.out("online-endpoint", "list", "--query", "[?name=='fetched']", "-o", "tsv") == ""
+    shell("online-endpoint", "update", "--local", "-n", "fetched", "--traffic", "blue=0")
+    shell("online-deployment", "delete", "--local", "-e", "fetched", "-n", "blue", "-y")
+    assert shell.out("online-deployment", "list", "--local", "-e", "fetched", "-o", "tsv") == ""
 
 
 def test_deploy_takes_files_and_registered_models_without_registering_anything(with_private, folder):

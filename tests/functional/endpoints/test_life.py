@@ -51,6 +51,25 @@ def test_from_nothing_to_an_answer_and_away_again(served, house):
         versions.delete(uow, online.CALLER, models.shelf("default"), "churn", "1")
 
 
+def test_the_largest_numbers_that_a_file_may_say_are_no_trouble_for_anybody(desk):
+    """Envoy refuses a file whole, so one number that it cannot hold would stop the changes of all endpoints."""
+    assert desk.endpoint()["state"] == "Succeeded"
+    most = 2_147_483_647
+    probe = dict.fromkeys(
+        ("period", "timeout", "success_threshold", "failure_threshold", "initial_delay"), most
+    )
+    limits = {"max_concurrent_requests_per_instance": most, "max_queue_wait_ms": most}
+    settings = {**limits, "request_timeout_ms": 300_000}
+    done = desk.deploy(
+        desk.deployment(
+            request_settings=settings, readiness_probe=probe, liveness_probe=probe, instance_count=2
+        ),
+        all_traffic=True,
+    )
+    assert done["state"] == "Succeeded", done
+    assert desk.call().status_code == 200
+
+
 def test_a_new_revision_under_load_fails_nothing_and_rolls_back(served, house):
     first = served.show().status.revision
     with served.steady() as requests:

@@ -15,3 +15,15 @@ def test_under_load(place, name):
         faults.ALL[name](place, load)
     assert load.failures == []
     assert not load.excused or name == "the router is killed"
+
+
+@pytest.mark.parametrize("name", faults.ENCRYPTED)
+def test_under_load_with_tls(name):
+    with (
+        faults.start(encrypted=True, small_disk=False) as place,
+        place.site.load(200, at_most=200) as load,
+    ):
+        load.await_answers(60)
+        faults.ENCRYPTED[name](place, load)
+    assert load.failures == []
+    assert not load.excused

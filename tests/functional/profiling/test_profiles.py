@@ -6,6 +6,7 @@ from zaffre.core import errors
 from zaffre.server import operations
 from zaffre.server.profiling import trying
 from zaffre.server.registry.models import service as models
+from zaffre.server.registry.versioning import changes
 from zaffre.server.secrets import named as secrets
 from zaffre.testing import online
 
@@ -49,8 +50,19 @@ def finished(desk):
 
 
 def test_a_sleeping_script_gets_the_figures_that_are_known(desk, finished):
+    deployment = desk.script(SCRIPT)
+    with desk.house.database.write() as uow:
+        earlier = {"zaffre.profile.name": "earlier", "zaffre.profile.error": "too slow", "mine": "stays"}
+        changes.update(
+            uow,
+            online.CALLER,
+            models.shelf("default"),
+            "churn",
+            version="1",
+            changes={"properties": earlier},
+        )
     asked = desk.ask(
-        deployment=desk.script(SCRIPT),
+        deployment=deployment,
         data=desk.data('{"s": 0.03}'),
         cpu=0.5,
         requests_per_second=10,
@@ -71,6 +83,8 @@ def test_a_sleeping_script_gets_the_figures_that_are_known(desk, finished):
         properties = models.get(uow, online.CALLER, "default", "churn", "1").properties
     assert properties["zaffre.profile.recommendedCpu"] == str(found["recommendedCpu"])
     assert properties["zaffre.profile.name"] == "small"
+    assert properties["mine"] == "stays"
+    assert ("zaffre.profile.error" in properties) == ("error" in found)
     assert desk.house.runner.list() == []
     assert desk.house.converting.runner.list() == []
 

@@ -60,6 +60,13 @@ RAW = """
             return {"name": upload.filename, "bytes": len(upload.read()), "note": request.form["note"]}
         if request.args.get("how") == "bad":
             return AMLResponse("x", 200, {"X-Bad": "a\\r\\nInjected: 1"})
+        if request.args.get("how") == "headers":
+            asked = request.args
+            return AMLResponse("x", 200, {f"X-{n}": "v" * int(asked["size"]) for n in range(int(asked["count"]))})
+        if request.args.get("how") == "forward":
+            theirs = {"X-Request-Id": "theirs", "x-ms-request-id": "theirs", "x-ms-client-request-id": "theirs",
+                      "x-ms-run-fn-exec-ms": "0", "x-zaffre-try-elsewhere": "1", "x-theirs": "1"}
+            return AMLResponse("x", 200, theirs)
         if request.args.get("how") == "503":
             return other.AMLResponse({"a": 1}, 503, json_str=True)
         return AMLResponse(request.get_data()[::-1], 201, {"Content-Type": "image/png", "X-Two": "a,b"})
@@ -165,11 +172,26 @@ def test_a_refusal_reaches_a_caller_who_sends_the_body_late(echo, line, status, 
         assert echo.ask(body="a").status == 200
         sock.sendall(b"0\r\n\r\n" if chunked else b"")
         assert sock.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
-        if status == 413:  # how much would still come is not known
-            assert sock.recv(65536) == b""
-        else:
-            sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+        sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("line", ["POST /nothing", "PUT /score", "POST /score"])
+def test_a_refusal_is_not_lost_behind_a_large_body(echo, line, chunked):
+    """The router gives up on a connection that it cannot write to, and then has no answer."""
+    framed = "transfer-encoding: chunked" if chunked else "content-length: 1000000"
+    connection = echo.connection()
+    connection.connect()
+    with contextlib.closing(connection.sock) as sock:
+        sock.sendall(f"{line} HTTP/1.1\r\nhost: x\r\n{framed}\r\n\r\n".encode())
+        for _ in range(10):
+            sock.sendall(b"%x\r\n%s\r\n" % (100_000, b"a" * 100_000) if chunked else b"a" * 100_000)
+        sock.sendall(b"0\r\n\r\n" if chunked else b"")
+        status = {"POST /nothing": 404, "PUT /score": 405, "POST /score": 413}[line]
+        assert sock.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
+        sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_script_error_is_500_and_tells_the_caller_nothing(echo):
@@ -357,6 +379,23 @@ def test_a_header_with_a_line_break_is_refused(raw):
     answer = raw.ask(path="/score?how=bad", body="")
     assert answer.status == 500
     assert "injected" not in {name.lower() for name in answer.headers}
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "status"), [(80, 10, 200), (81, 10, 500), (1, 57_000, 200), (2, 30_000, 500)]
+)
+def test_more_headers_than_the_router_takes_are_refused(raw, count, size, status):
+    answer = raw.ask(path=f"/score?how=headers&count={count}&size={size}", body="")
+    assert (answer.status, "x-0" in answer.headers) == (status, status == 200)
+
+
+def test_a_script_may_pass_on_what_another_endpoint_answered(raw):
+    """The ids stay those of this request, and the router takes nothing in it for a replica's word to itself."""
+    headers = raw.ask(path="/score?how=forward", body="", headers={"x-request-id": "ours"}).headers
+    assert headers.get_all("x-request-id") == headers.get_all("x-ms-request-id") == ["ours"]
+    assert headers["x-theirs"] == "1"
+    assert headers.get_all("x-ms-run-fn-exec-ms") != ["0"]
+    assert not {"x-zaffre-try-elsewhere", "x-ms-client-request-id"} & {name.lower() for name in headers}
 
 
 # Environment

@@ -29,8 +29,10 @@ _START_FACTOR = 5.0
 _EVIDENCE = (
     "name", "createdTime", "recommendedCpu", "recommendedMemoryInGB", "requestedCpu", "requestedMemoryInGB",
     "maxUtilizedCpu", "maxUtilizedMemoryInGB", "totalQueries", "successRate", "measuredQueriesPerSecond",
-    "latencyPercentile50InMs", "latencyPercentile99InMs",
+    "latencyPercentile50InMs", "latencyPercentile99InMs", "error",
 )  # fmt: skip
+_PREFIX = "zaffre.profile."
+"""Of the properties that are the evidence: always those of one profile, the newest."""
 
 Check = Callable[[], None]
 Progress = Callable[[float, str], None]
@@ -204,9 +206,7 @@ def _attach(means: Means, task: operations.Task, found: Facts) -> None:
         reason=said["reason"],
         request_id=said["request_id"],
     )
-    evidence = {f"zaffre.profile.{key}": str(found[key]) for key in _EVIDENCE if key in found}
-    if "error" in found:
-        evidence["zaffre.profile.error"] = str(found["error"])
+    evidence = {f"{_PREFIX}{key}": str(found[key]) for key in _EVIDENCE if key in found}
     with means.database.write() as uow:
         for model in task.request["resolved"]["models"]:
             name, version = model["name"], model["version"]
@@ -217,6 +217,7 @@ def _attach(means: Means, task: operations.Task, found: Facts) -> None:
                 name,
                 version=version,
                 changes={"properties": evidence},
+                replacing=_PREFIX,
             )
             event = catalogue.ModelProfiled(
                 name=name,

@@ -23,6 +23,13 @@ def test_headers_name_the_caller_the_request_and_the_reason(served, wire):
     assert body.decode() == '{"ä":1}'
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_what_no_json_can_hold_is_the_callers_mistake(served, wire, value):
+    with pytest.raises(errors.Invalid, match="cannot be sent as JSON"):
+        wire.send("POST", "/x", body={"cpu": value})
+    assert served.requests == []
+
+
 def test_reading_carries_no_reason(served, wire):
     wire.reason = "because"
     wire.get("/x", a=None, b=True, c=["1", "2"])

@@ -1,8 +1,12 @@
 """Whom a client believes, and how curl is told the same."""
 
 import json
+import ssl
+
+import pytest
 
 from zaffre.sdk import trust
+from zaffre.testing import certificates
 
 
 def own_home(folder):
@@ -48,3 +52,31 @@ def test_curl_is_told_what_the_client_knows(tmp_path):
         *("--key", "me.key"),
     ]
     assert find(home).curl_options("https://ml.example.org:9443/x") == []
+
+
+def shake_hands(client_context, server_context):
+    """Without a network, as asyncio does it: what one side writes, the other reads."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(back, there, server_hostname="localhost")
+    server = server_context.wrap_bio(there, back, server_side=True)
+    for _ in range(3):
+        for side in (client, server):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return client.getpeercert(binary_form=True)
+
+
+def test_the_own_server_is_believed_by_clients_with_an_event_loop_too(tmp_path):
+    home, issued = own_home(tmp_path), certificates.Authority().issue()
+    (home / "tls" / "endpoints.crt").write_bytes(issued.certificate)
+    files = issued.write(tmp_path)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(files.certificate, files.key)
+    context = find(home).context("https://127.0.0.1:9443")
+    assert shake_hands(context, serving)
+    other = certificates.Authority().issue()
+    (home / "tls" / "endpoints.crt").write_bytes(other.certificate)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(context, serving)

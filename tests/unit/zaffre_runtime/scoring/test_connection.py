@@ -160,11 +160,7 @@ def test_a_listener_that_stops_lets_everybody_go(one, owner, pair):
 @pytest.mark.parametrize(
     ("text", "trouble"),
     [
-        (post(b"x" * 1001), connection.TOO_LARGE),
-        (
-            b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001,
-            connection.TOO_LARGE,
-        ),
+        (post(b"x" * 1001, "Expect: 100-continue").partition(b"x" * 1001)[0], connection.TOO_LARGE),
         (b"\x16\x03\x01 hello\r\n\r\n", connection.NO_HTTP),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", connection.NO_HTTP),
         (b"POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n12", connection.NO_HTTP),
@@ -185,6 +181,36 @@ def test_what_is_no_request_is_told_once_and_what_follows_is_not_read(one, owner
     assert received(pair) == b""  # the end of the answer is seen
     assert not one.is_done  # and the caller may still be sending
     one.feed(b"")
+    assert one.is_done
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        post(b"x" * 1001),
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n"
+        + b"x" * 1001
+        + b"\r\n0\r\n\r\n",
+    ],
+)
+def test_a_body_that_is_too_large_is_heard_out_and_refused(one, owner, pair, text):
+    for number in range(len(text)):
+        assert owner.requests == []
+        one.feed(text[number : number + 1])
+    assert [(request.trouble, request.body) for request in owner.requests] == [(connection.TOO_LARGE, b"")]
+    answer_next(owner, one, 413)
+    assert b"connection: close" not in received(pair)
+    one.feed(post(b"1"))
+    assert [request.body for request in owner.requests] == [b"1"]
+
+
+def test_a_body_without_end_is_refused_in_time(one, owner, pair, monkeypatch):
+    monkeypatch.setattr(connection, "MOST_OVERHEARD_BYTES", 500)
+    one.feed(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nfffff\r\n" + b"x" * 1501)
+    assert [request.trouble for request in owner.requests] == [connection.TOO_LARGE]
+    answer_next(owner, one, 413)
+    assert b"connection: close" in received(pair)
+    one.feed(b"x" * 501)
     assert one.is_done
 
 

@@ -10,6 +10,8 @@ from zaffre.server.endpoints.online import decide, facts, observing, settings, s
 from zaffre.server.endpoints.router import wanted
 
 PathsOf = Callable[[facts.Slot], ports.ServicePaths]
+_MOST_NUMBER = (1 << 32) - 1
+"""As far as the router counts; a larger limit is none, and would make it refuse the file with everybody's."""
 _WAKING_MS = 60_000
 
 KeysOf = Callable[[Any], Mapping[str, str]]
@@ -95,7 +97,7 @@ def _host(paths: ports.ServicePaths, *, draining: bool) -> wanted.Host:
 def _most_requests(entity: contract.OnlineDeployment, instances: int) -> int:
     """Twice what the instances take at a time may be under way; the rest is refused."""
     concurrency = settings.requests(entity).max_concurrent_requests_per_instance or 1
-    return 2 * concurrency * max(instances, 1)
+    return min(2 * concurrency * max(instances, 1), _MOST_NUMBER)
 
 
 def _probe(entity: contract.OnlineDeployment) -> wanted.Probe:

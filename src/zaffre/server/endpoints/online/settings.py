@@ -12,6 +12,8 @@ from zaffre.server.endpoints.online import quantities
 _WORDS = frozenset({"description", "tags", "properties"})
 _ROUTER_AND_NUMBER = frozenset({"instance_count", "scale_settings", "readiness_probe"})
 _MOST_WORKERS = 64
+MOST_PROCESSES = 500
+"""Of one deployment, at its largest: a slip of the hand in a number must not take the machine along."""
 DEBUGGED_TIMEOUT_MS = 24 * 60 * 60 * 1000
 NO_CODE_CONCURRENCY = 64
 """What an instance takes at a time where Zaffre itself scores: as many as it scores together."""
@@ -45,9 +47,30 @@ def check(deployment: contract.OnlineDeployment) -> None:
             f"{subject(deployment)} has a scoring script and no environment to run it in.",
             hint="Give environment: azureml:NAME:VERSION, or an inline one with a conda_file.",
         )
-    workers(deployment)
+    _check_number(deployment)
     _check_resources(deployment)
     _check_optimize(deployment)
+
+
+def _check_number(deployment: contract.OnlineDeployment) -> None:
+    most, each = _most_instances(deployment), workers(deployment)
+    if most * each > MOST_PROCESSES:
+        raise errors.Invalid(
+            f"{subject(deployment)} could have {most * each} processes ({most} instances of {each}); one may have {MOST_PROCESSES}.",
+            hint="Lower instance_count, max_instances, max_count or WORKER_COUNT.",
+        )
+
+
+def _most_instances(deployment: contract.OnlineDeployment) -> int:
+    """The largest number that any part of the file allows."""
+    counts = [deployment.instance_count]
+    scale = deployment.scale_settings
+    if isinstance(scale, parts.TargetUtilizationScaleSettings):
+        counts += [scale.min_instances, scale.max_instances]
+    given = deployment.zaffre.autoscale if deployment.zaffre else None
+    if given is not None:
+        counts += [count for part in (given, *given.profiles) for count in (part.min_count, part.max_count)]
+    return max((count for count in counts if count), default=1)
 
 
 def _check_resources(deployment: contract.OnlineDeployment) -> None:

@@ -23,8 +23,13 @@ def update(
     version: str,
     changes: Mapping[str, Any],
     if_match: str | None = None,
+    replacing: str | None = None,
 ) -> nouns.Version:
-    """Change what may change: tags as a whole, more properties, description, stage, archived. Raises Conflict."""
+    """Change what may change: tags as a whole, more properties, description, stage, archived. Raises Conflict.
+
+    `replacing` is for what the server itself finds out about a version: the properties whose names begin so are taken away
+    for the new ones.
+    """
     callers.require(caller, f"{shelf.kind}/write", shelf.resource(name))
     # Whoever changes any version holds the lock of the name.
     store.lock_asset(uow, shelf.workspace, shelf.kind, name)
@@ -35,7 +40,10 @@ def update(
             f"{service.words(shelf, name, row.version)} was changed by somebody else meanwhile.",
             hint="Read it again, then repeat the change.",
         )
-    changed = _changed(shelf, before, _checked(shelf, changes), hidden=bool(row.archived))
+    wanted = _checked(shelf, changes)
+    if "properties" in wanted:
+        wanted["properties"] = _added(shelf, before, wanted["properties"], replacing=replacing)
+    changed = _changed(before, wanted, hidden=bool(row.archived))
     if changed:
         _apply(uow, caller, shelf, row, changed)
     return service.get(uow, caller, shelf, name, row.version)
@@ -73,12 +81,8 @@ def _checked(shelf: nouns.Shelf, changes: Mapping[str, Any]) -> dict[str, Any]:
     return dict(changes)
 
 
-def _changed(
-    shelf: nouns.Shelf, before: nouns.Version, changes: dict[str, Any], *, hidden: bool
-) -> dict[str, Any]:
+def _changed(before: nouns.Version, changes: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
     """What of the changes is really another value."""
-    if "properties" in changes:
-        changes["properties"] = _added(shelf, before, changes["properties"])
     now = {**{key: getattr(before, key) for key in _CHANGEABLE}, "archived": hidden}
     return {key: value for key, value in changes.items() if now[key] != value}
 
@@ -104,11 +108,18 @@ def _apply(
         events.append(uow, caller, event, workspace=shelf.workspace, subject=subject)
 
 
-def _added(shelf: nouns.Shelf, before: nouns.Version, given: Mapping[str, str]) -> dict[str, str]:
+def _added(
+    shelf: nouns.Shelf, before: nouns.Version, given: Mapping[str, str], *, replacing: str | None
+) -> dict[str, str]:
+    kept = {
+        key: value
+        for key, value in before.properties.items()
+        if replacing is None or not key.startswith(replacing)
+    }
     for key, value in given.items():
-        if before.properties.get(key, value) != value:
+        if kept.get(key, value) != value:
             raise errors.AlreadyExists(
                 f"Property {key!r} of {service.words(shelf, before.name, before.version)} is {before.properties[key]!r} and stays so.",
                 hint="Properties can be added, not changed; use a tag for what changes.",
             )
-    return {**before.properties, **given}
+    return {**kept, **given}

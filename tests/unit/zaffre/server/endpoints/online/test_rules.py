@@ -59,6 +59,8 @@ def test_a_deployment_with_any_traffic_stays():
 
 # --- settings ---
 
+WEEKEND = {"name": "weekend", "max_count": 600, "recurrence": {"days": ["Saturday"]}}
+
 
 @pytest.mark.parametrize(
     ("fields", "says"),
@@ -69,6 +71,12 @@ def test_a_deployment_with_any_traffic_stays():
         ({"instance_count": 0}, "instance_count must be at least 1"),
         ({"environment_variables": {"WORKER_COUNT": "many"}}, "WORKER_COUNT must be a number"),
         ({"environment_variables": {"WORKER_COUNT": "0"}}, "WORKER_COUNT must be a number"),
+        ({"instance_count": 501}, "could have 501 processes"),
+        ({"instance_count": 126, "environment_variables": {"WORKER_COUNT": "4"}}, "504 processes"),
+        ({"scale_settings": {"type": "target_utilization", "max_instances": 501}}, "501 instances of 1"),
+        ({"scale_settings": {"type": "target_utilization", "min_instances": 1000000}}, "1000000 processes"),
+        ({"zaffre": {"autoscale": {"max_count": 501}}}, "501 processes"),
+        ({"zaffre": {"autoscale": {"profiles": [WEEKEND]}}}, "600 processes"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(fields, says):
