@@ -112,3 +112,22 @@ def test_names_with_odd_letters_reach_nothing_else(ml_client):
     for name in ("../../tokens", "a/b", "%2e%2e", "..", "a\0b"):
         with pytest.raises((errors.NotFound, errors.Invalid)):
             ml_client.models.get(name, "1")
+
+
+def test_errors_are_caught_by_the_names_that_users_know(ml_client):
+    from zaffre import exceptions
+
+    with pytest.raises(exceptions.ResourceNotFoundError) as found:
+        ml_client.online_endpoints.get("nowhere")
+    assert isinstance(found.value, exceptions.HttpResponseError)
+    assert (found.value.status_code, "nowhere" in found.value.message) == (404, True)
+    with pytest.raises(exceptions.ValidationException):
+        Model(name="a", type="pickled")
+
+
+def test_data_is_found_by_its_type(ml_client, folder):
+    for kind, path in (("uri_folder", folder), ("uri_file", folder / "weights.bin")):
+        ml_client.data.create_or_update(
+            Data(name=f"typed-{kind}", path=str(path), type=kind, tags={"t": "1"})
+        )
+    assert [one.name for one in ml_client.data.list(type="uri_file", tags={"t": "1"})] == ["typed-uri_file"]
