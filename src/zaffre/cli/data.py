@@ -16,6 +16,7 @@ _TYPE = grammar.option("--type", "-t", help="uri_file, uri_folder or mltable.")
 face = assets.Face(noun, "data asset", "data", found_by={"type": _TYPE})
 face.hang()
 face.hang_download()
+face.hang_aliases()
 
 
 @noun.verb(

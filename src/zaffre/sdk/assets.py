@@ -112,6 +112,25 @@ class AssetOperations(Generic[Asset]):
         wanted: dict[str, Any] = {self.KIND: asked}
         return list(paging.items(self._scope.wire, self._scope.path("deployed"), dict, **wanted))
 
+    def set_alias(self, name: str, alias: str, version: str) -> dict[str, Any]:
+        """Points an alias at a version; where it pointed before stays in its history."""
+        path = self._scope.path(self.COLLECTION, name, "aliases", alias)
+        answer: dict[str, Any] = self._scope.wire.send("PUT", path, body={"version": version}).json()
+        return answer
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Removes an alias; the version stays."""
+        self._scope.wire.send("DELETE", self._scope.path(self.COLLECTION, name, "aliases", alias))
+
+    def list_aliases(self, name: str) -> Sequence[dict[str, Any]]:
+        """Every alias of a name and the version it points at."""
+        return list(paging.items(self._scope.wire, self._scope.path(self.COLLECTION, name, "aliases"), dict))
+
+    def list_alias_history(self, name: str, alias: str) -> Sequence[dict[str, Any]]:
+        """Where an alias pointed, newest first, with who moved it and why."""
+        path = self._scope.path(self.COLLECTION, name, "aliases", alias, "history")
+        return list(paging.items(self._scope.wire, path, dict))
+
     def _set_archived(self, name: str, version: str | None, label: str | None, *, archived: bool) -> None:
         if version is None and label is not None:
             version = f"@{label}"

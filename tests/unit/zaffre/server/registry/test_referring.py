@@ -34,6 +34,7 @@ def owned(database):
         ("azureml:churn@champion", ("churn", "@champion")),
         ("azureml:churn", ("churn", "@latest")),
         ("azureml:/workspaces/default/models/churn/versions/3", ("churn", "3")),
+        ("/workspaces/default/models/churn/versions/3", ("churn", "3")),
         (full("Default", group="any", subscription="any"), ("churn", "3")),
     ],
 )
