@@ -68,7 +68,7 @@ class AssetOperations(Generic[Asset]):
         """The latest version of each name, or all versions of one name, newest first; `tags` must all be there."""
         path = self._scope.path(self.COLLECTION) if name is None else self._versions(name)
         wanted = [f"{key}={value}" for key, value in (tags or {}).items()]
-        archived = _ARCHIVED[str(getattr(list_view_type, "value", list_view_type)).replace("_", "").lower()]
+        archived = _archived(list_view_type)
         return paging.items(
             self._scope.wire, path, self._read, most=max_results, tag=wanted, archived=archived, **filters
         )
@@ -146,6 +146,16 @@ class AssetOperations(Generic[Asset]):
     def _read(self, body: Any) -> Asset:
         asset: Asset = operations.entity(self.KIND, body)
         return asset
+
+
+def _archived(view: Any) -> str:
+    """What the server calls a `ListViewType`, which may be an enumeration's member as in azure.ai.ml. Raises Invalid."""
+    word = str(getattr(view, "value", view)).replace("_", "").lower()
+    if word not in _ARCHIVED:
+        raise errors.Invalid(
+            f"list_view_type: there is no {view!r}.", hint="Use ActiveOnly, ArchivedOnly or All."
+        )
+    return _ARCHIVED[word]
 
 
 _CHANGEABLE = ("tags", "properties", "description", "stage")

@@ -50,6 +50,8 @@ def test_archive_restore_delete(ml_client, folder):
     assert [model.version for model in ml_client.models.list("m3")] == ["1"]
     assert [model.version for model in ml_client.models.list("m3", list_view_type="ArchivedOnly")] == ["2"]
     assert len(list(ml_client.models.list("m3", list_view_type="All"))) == 2
+    with pytest.raises(errors.Invalid, match=r"'Every'.* ActiveOnly, ArchivedOnly or All"):
+        ml_client.models.list("m3", list_view_type="Every")
     ml_client.models.restore("m3", version="2")
     ml_client.models.archive("m3")
     assert "m3" not in [model.name for model in ml_client.models.list()]

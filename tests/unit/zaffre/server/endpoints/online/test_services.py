@@ -179,6 +179,14 @@ def test_where_a_model_is_deployed(office):
     assert (found["id"], found["service_state"], found["models"]) == (BLUE, "Healthy", ["churn:1"])
 
 
+def test_an_empty_instance_type_is_none_that_exists(office):
+    """A script whose variable is not set must not get a deployment without limits."""
+    model = office.model()
+    office.endpoint()
+    with pytest.raises(errors.Invalid, match="no instance type ''"):
+        office.deployment(model=model, instance_type="")
+
+
 def test_what_is_deployed_nowhere_is_told_from_what_is_not_there(office):
     office.model()
 
