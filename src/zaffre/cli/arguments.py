@@ -20,7 +20,8 @@ _NEGATIVE = re.compile(r"-\d+(\.\d*)?|-\.\d+")
 class Flag:
     """One option: its spellings, and how many words follow it.
 
-    `takes`: "none", "one", "many" (each word is one more value), "group" (all words of one flag stay together).
+    `takes`: "none", "one", "maybe" (true or false; true when nothing follows), "many" (each word is one more value),
+    "group" (all words of one flag stay together).
     """
 
     names: tuple[str, ...]
@@ -96,6 +97,10 @@ class Vocabulary:
                     raise errors.Invalid(f"{said} needs a value.", hint=f"Write {said} VALUE.")
                 values = [rest.pop(0)]
             return [f"{flag.long}={values[0]}"]
+        if flag.takes == "maybe":
+            if not values and rest and rest[0].lower() in ("true", "false"):
+                values = [rest.pop(0)]
+            return [f"{flag.long}={values[0] if values else 'true'}"]
         while rest and not self._looks_like_option(rest[0]):
             values.append(rest.pop(0))
         if not values:

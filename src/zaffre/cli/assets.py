@@ -59,6 +59,10 @@ class Face:
         deployments.__doc__ = f"Where {_a(self.what)} is deployed, and whether it is healthy there."
         self.noun.verb("deployments", *self.one(label=False))(deployments)
 
+    def hang_aliases(self) -> None:
+        """The verbs of names that point at versions and can be moved."""
+        self.noun.add_command(_aliases(self))
+
 
 def _reading(face: Face) -> None:
     def show(session: sessions.Session, given: grammar.Given) -> Any:
@@ -148,6 +152,36 @@ def _sharing(face: Face) -> None:
         face.noun.verb("delete", *required, options.YES, changes=True)(delete)
     shared = (options.SHARE_NAME, options.SHARE_VERSION, options.REGISTRY)
     face.noun.verb("share", *required, *shared)(share)
+
+
+def _aliases(face: Face) -> grammar.Noun:
+    alias = grammar.Noun("alias", help="Names that point at versions and can be moved.")
+    name = options.name(face.what, required=True)
+    mark = grammar.option("--alias", "-a", required=True, help="The alias, for example champion.")
+
+    def set_(session: sessions.Session, given: grammar.Given) -> Any:
+        """Point an alias at a version; where it pointed before is kept in its history."""
+        if given.alias.lower() == "latest":
+            raise errors.Invalid("'latest' always means the newest version.", hint="Choose another alias.")
+        return face.of(session).set_alias(given.name, given.alias, given.version)
+
+    def list_(session: sessions.Session, given: grammar.Given) -> Any:
+        return list(face.of(session).list_aliases(given.name))
+
+    def history(session: sessions.Session, given: grammar.Given) -> Any:
+        """Where an alias pointed, newest first, with who moved it and why."""
+        return list(face.of(session).list_alias_history(given.name, given.alias))
+
+    def delete(session: sessions.Session, given: grammar.Given) -> None:
+        """Remove an alias; the version stays."""
+        face.of(session).delete_alias(given.name, given.alias)
+
+    list_.__doc__ = f"List the aliases of {_a(face.what)}."
+    alias.verb("set", name, mark, options.version(required=True), changes=True)(set_)
+    alias.verb("list", name)(list_)
+    alias.verb("history", name, mark)(history)
+    alias.verb("delete", name, mark, changes=True)(delete)
+    return alias
 
 
 def _moment(given: grammar.Given, name: str) -> str | None:

@@ -13,7 +13,7 @@ def convert(session: sessions.Session, given: grammar.Given) -> Any:
 
     MODEL is NAME, NAME:VERSION or NAME@alias.
     """
-    name, version = named(given.model, given.name, given.version)
+    name, version = named(given.model, given.name, given.version, workspace=session.workspace)
     asked = {"rtol": given.rtol, "atol": given.atol, "opset": given.opset, "timeout_s": given.timeout}
     poller = session.client.models.begin_convert(
         name,
@@ -32,13 +32,16 @@ def convert(session: sessions.Session, given: grammar.Given) -> Any:
     return made
 
 
-def named(text: str | None, name: str | None, version: str | None) -> tuple[str, str | None]:
+def named(
+    text: str | None, name: str | None, version: str | None, *, workspace: str
+) -> tuple[str, str | None]:
     """Name and version (or `@alias`) of a model given as one word or by flags. Raises Invalid."""
     if (text is None) == (name is None):
         raise errors.Invalid("Name one model.", hint="Write NAME:VERSION, or --name NAME --version VERSION.")
     if text is None:
         return str(name), version
     found = names.parse_reference(text, kind="models")
+    names.require_here(found, workspace)
     if version is not None and found.version not in (None, version):
         raise errors.Invalid(f"{text} and --version {version} contradict each other.")
     return found.name, version or found.version or (f"@{found.label}" if found.label else None)

@@ -11,9 +11,12 @@ noun = grammar.Noun(
 )
 
 
-face = assets.Face(noun, "data asset", "data")
+_TYPE = grammar.option("--type", "-t", help="uri_file, uri_folder or mltable.")
+
+face = assets.Face(noun, "data asset", "data", found_by={"type": _TYPE})
 face.hang()
 face.hang_download()
+face.hang_aliases()
 
 
 @noun.verb(
@@ -22,7 +25,7 @@ face.hang_download()
     options.name("data asset"),
     options.version(),
     grammar.option("--path", "-p", help="File or folder of the data, or an address."),
-    grammar.option("--type", "-t", help="uri_file, uri_folder or mltable."),
+    _TYPE,
     options.DESCRIPTION_D,
     options.SET,
     options.DATASTORE,

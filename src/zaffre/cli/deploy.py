@@ -103,6 +103,7 @@ def _reference(text: str) -> names.Reference:
 
 def _found(session: sessions.Session, text: str) -> Any:
     reference = _reference(text)
+    names.require_here(reference, session.workspace)
     try:
         return session.client.models.get(reference.name, reference.version, reference.label)
     except errors.NotFound as error:

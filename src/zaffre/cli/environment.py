@@ -12,6 +12,7 @@ noun = grammar.Noun("environment", help="Environments: what must be installed fo
 face = assets.Face(noun, "environment", "environments", curated=True)
 face.hang()
 face.hang_deployments()
+face.hang_aliases()
 
 
 @noun.verb(

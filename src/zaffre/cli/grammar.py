@@ -39,7 +39,7 @@ class Given:
 
 
 class Option(click.Option):
-    """An option; `takes` says how many words follow: one, none, many, or group (see `arguments.Flag`)."""
+    """An option; `takes` says how many words follow: one, none, maybe, many, or group (see `arguments.Flag`)."""
 
     def __init__(
         self, names: Sequence[str], *, takes: str = "one", common: bool = False, **rest: Any

@@ -20,6 +20,13 @@ class ListViewType:
     ALL = "All"
 
 
+class Scope:
+    """Which workspaces `workspaces.list` gives."""
+
+    RESOURCE_GROUP = "resource_group"
+    SUBSCRIPTION = "subscription"
+
+
 class EndpointKeyType:
     """Which key `begin_regenerate_keys` replaces."""
 
@@ -27,4 +34,4 @@ class EndpointKeyType:
     SECONDARY_KEY_TYPE = "secondary"
 
 
-__all__ = ["AssetTypes", "EndpointKeyType", "ListViewType"]
+__all__ = ["AssetTypes", "EndpointKeyType", "ListViewType", "Scope"]

@@ -58,16 +58,29 @@ def raise_all(found: Iterable[Problem], *, title: str, where: Callable[[Problem]
 
 
 def _line(place: Callable[[Problem], str], problem: Problem, title: str) -> str:
-    return f"{place(problem)}{problem.key or title}: {problem.what}."
+    where = place(problem)
+    # What is wrong with the whole of a file has the file's name in its place already.
+    if where and not problem.key:
+        return f"{where}{problem.what}."
+    return f"{where}{problem.key or title}: {problem.what}."
 
 
 def to_invalid(cls: type[pydantic.BaseModel], error: pydantic.ValidationError, data: Any) -> errors.Invalid:
     """The error that a constructor raises for what pydantic found."""
+    title = _title(cls, data)
     try:
-        raise_all(from_pydantic(cls, error, data), title=cls.__name__)
+        raise_all(from_pydantic(cls, error, data), title=title)
     except errors.Invalid as invalid:
         return invalid
-    return errors.Invalid(f"{cls.__name__} is not valid.")
+    return errors.Invalid(f"{title} is not valid.")
+
+
+def _title(cls: type[pydantic.BaseModel], data: Any) -> str:
+    """`online-endpoint churn`; of a part without a name, what its class is called."""
+    kind, name = getattr(cls, "KIND", ""), data.get("name") if isinstance(data, Mapping) else None
+    if not kind:
+        return cls.__name__
+    return f"{kind} {name}" if isinstance(name, str) and len(name) <= 60 else kind
 
 
 def from_pydantic(cls: type[pydantic.BaseModel], error: pydantic.ValidationError, data: Any) -> list[Problem]:

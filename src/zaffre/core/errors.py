@@ -37,6 +37,16 @@ class ZaffreError(Exception):
     def __str__(self) -> str:
         return f"{self.detail} {self.hint}" if self.hint else self.detail
 
+    @property
+    def message(self) -> str:
+        """The whole text, in the word that users' code asks for; so is `status_code`."""
+        return str(self)
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status of errors of this kind."""
+        return self.status
+
 
 class Invalid(ZaffreError):
     code, status, exit_code = "invalid", 400, 2

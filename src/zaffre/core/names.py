@@ -61,6 +61,8 @@ class Reference:
             return f"azureml://locations/{self.location}/workspaces/{self.workspace}/{self.kind}/{self.name}/{tail}"
         if self.subscription is not None:
             return f"{PREFIX}{self._scope}/{self.kind}/{self.name}/{tail}"
+        if self.workspace is not None:
+            return f"{PREFIX}/workspaces/{self.workspace}/{self.kind}/{self.name}/{tail}"
         return PREFIX + self.short
 
     @property
@@ -75,7 +77,8 @@ def parse_reference(text: str, *, kind: str | None = None) -> Reference:
     """The asset that a text points at; `kind` (`models`, `data`, ...) is demanded where the text tells one. Raises Invalid.
 
     Read: `azureml:name:version`, `azureml:name@label`, `azureml:name`, the same three without the prefix, full resource
-    ids (with or without prefix, keys in any case), `azureml://registries/...`, `azureml://locations/...`.
+    ids (with or without prefix, keys in any case), `azureml://registries/...`, `azureml://locations/...`, and the ids that
+    Zaffre prints, `/workspaces/W/models/...`.
     """
     bare = text[len(PREFIX) :] if text.lower().startswith(PREFIX) else text
     if bare.startswith("//"):
@@ -89,6 +92,20 @@ def parse_reference(text: str, *, kind: str | None = None) -> Reference:
             f"{text!r} names something under {found.kind!r}, not under {kind!r}.", hint=_forms(kind)
         )
     return found
+
+
+def require_here(reference: Reference, workspace: str) -> None:
+    """Raise when a reference names another workspace (Invalid) or a registry (Unsupported): none stands in for another."""
+    if reference.registry is not None:
+        raise errors.Unsupported(
+            f"{reference} lies in a registry outside this server.",
+            hint=f"Register it in workspace {workspace} first.",
+        )
+    if reference.workspace is not None and reference.workspace.lower() != workspace.lower():
+        raise errors.Invalid(
+            f"{reference} is of workspace {reference.workspace}, and cannot be used in workspace {workspace}.",
+            hint=f"Register it in {workspace} first, or work in {reference.workspace}: --workspace-name.",
+        )
 
 
 def is_reference(text: str) -> bool:
@@ -175,6 +192,9 @@ def _parse_short(bare: str, text: str) -> Reference:
 
 def _parse_resource_id(bare: str, text: str) -> Reference:
     parts = bare.strip("/").split("/")
+    if parts[0].lower() == "workspaces" and len(parts) in (4, 6):
+        _check_with(text, _REGISTRY, parts[1])
+        return dataclasses.replace(_parse_tail(parts[2:], text), workspace=parts[1])
     keys = tuple(part.lower() for part in parts[0:7:2])
     if (
         len(parts) not in (10, 12)

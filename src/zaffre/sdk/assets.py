@@ -68,7 +68,7 @@ class AssetOperations(Generic[Asset]):
         """The latest version of each name, or all versions of one name, newest first; `tags` must all be there."""
         path = self._scope.path(self.COLLECTION) if name is None else self._versions(name)
         wanted = [f"{key}={value}" for key, value in (tags or {}).items()]
-        archived = _ARCHIVED[str(getattr(list_view_type, "value", list_view_type)).replace("_", "").lower()]
+        archived = _archived(list_view_type)
         return paging.items(
             self._scope.wire, path, self._read, most=max_results, tag=wanted, archived=archived, **filters
         )
@@ -112,6 +112,25 @@ class AssetOperations(Generic[Asset]):
         wanted: dict[str, Any] = {self.KIND: asked}
         return list(paging.items(self._scope.wire, self._scope.path("deployed"), dict, **wanted))
 
+    def set_alias(self, name: str, alias: str, version: str) -> dict[str, Any]:
+        """Points an alias at a version; where it pointed before stays in its history."""
+        path = self._scope.path(self.COLLECTION, name, "aliases", alias)
+        answer: dict[str, Any] = self._scope.wire.send("PUT", path, body={"version": version}).json()
+        return answer
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Removes an alias; the version stays."""
+        self._scope.wire.send("DELETE", self._scope.path(self.COLLECTION, name, "aliases", alias))
+
+    def list_aliases(self, name: str) -> Sequence[dict[str, Any]]:
+        """Every alias of a name and the version it points at."""
+        return list(paging.items(self._scope.wire, self._scope.path(self.COLLECTION, name, "aliases"), dict))
+
+    def list_alias_history(self, name: str, alias: str) -> Sequence[dict[str, Any]]:
+        """Where an alias pointed, newest first, with who moved it and why."""
+        path = self._scope.path(self.COLLECTION, name, "aliases", alias, "history")
+        return list(paging.items(self._scope.wire, path, dict))
+
     def _set_archived(self, name: str, version: str | None, label: str | None, *, archived: bool) -> None:
         if version is None and label is not None:
             version = f"@{label}"
@@ -127,6 +146,16 @@ class AssetOperations(Generic[Asset]):
     def _read(self, body: Any) -> Asset:
         asset: Asset = operations.entity(self.KIND, body)
         return asset
+
+
+def _archived(view: Any) -> str:
+    """What the server calls a `ListViewType`, which may be an enumeration's member as in azure.ai.ml. Raises Invalid."""
+    word = str(getattr(view, "value", view)).replace("_", "").lower()
+    if word not in _ARCHIVED:
+        raise errors.Invalid(
+            f"list_view_type: there is no {view!r}.", hint="Use ActiveOnly, ArchivedOnly or All."
+        )
+    return _ARCHIVED[word]
 
 
 _CHANGEABLE = ("tags", "properties", "description", "stage")

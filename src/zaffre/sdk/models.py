@@ -6,7 +6,7 @@ from typing import Any
 
 from zaffre.contracts import environment, manifests, model, online_deployment
 from zaffre.core import errors, names
-from zaffre.sdk import assets, bundles, operations, paging, pollers
+from zaffre.sdk import assets, bundles, operations, pollers
 
 
 class ModelOperations(assets.AssetOperations[model.Model]):
@@ -121,22 +121,3 @@ class ModelOperations(assets.AssetOperations[model.Model]):
             )
         bundler = bundles.Bundler(self._scope.wire, self._scope.workspace, self._scope.listener)
         return bundler.upload(path, what=what)
-
-    def set_alias(self, name: str, alias: str, version: str) -> dict[str, Any]:
-        """Points an alias at a version; where it pointed before stays in its history."""
-        path = self._scope.path("models", name, "aliases", alias)
-        answer: dict[str, Any] = self._scope.wire.send("PUT", path, body={"version": version}).json()
-        return answer
-
-    def delete_alias(self, name: str, alias: str) -> None:
-        """Removes an alias; the version stays."""
-        self._scope.wire.send("DELETE", self._scope.path("models", name, "aliases", alias))
-
-    def list_aliases(self, name: str) -> Sequence[dict[str, Any]]:
-        """Every alias of a model and the version it points at."""
-        return list(paging.items(self._scope.wire, self._scope.path("models", name, "aliases"), dict))
-
-    def list_alias_history(self, name: str, alias: str) -> Sequence[dict[str, Any]]:
-        """Where an alias pointed, newest first, with who moved it and why."""
-        path = self._scope.path("models", name, "aliases", alias, "history")
-        return list(paging.items(self._scope.wire, path, dict))

@@ -26,10 +26,21 @@ class Scope:
     # Of a private server's scope: the one it was asked for in, whose registry can be asked too.
     outer: "Scope | None" = None
     credential: Any = None
+    # Whether the server was asked if the workspace is of the group and subscription that are named.
+    confirmed: bool = False
 
     def path(self, *parts: str) -> str:
-        """`/api/v1/workspaces/W/...`; every part is one segment, whatever it contains."""
-        return "/api/v1/workspaces/" + "/".join(map(transport.segment, (self.workspace, *parts)))
+        """`/api/v1/workspaces/W/...`; every part is one segment, whatever it contains.
+
+        Raises NotFound, the first time, when the workspace is of another group or subscription than is named: scripts have
+        workspaces of one name in the groups of test and production.
+        """
+        place = "/api/v1/workspaces/"
+        if not self.confirmed and (self.resource_group or self.subscription):
+            named = {"resource_group": self.resource_group, "subscription": self.subscription}
+            self.wire.get(place + transport.segment(self.workspace), **named)
+        self.confirmed = True
+        return place + "/".join(map(transport.segment, (self.workspace, *parts)))
 
     def bundled(self, entity: base.Entity) -> dict[str, Any]:
         """The body that is sent for an entity, after its files went ahead. Raises Invalid, NotFound, Conflict."""

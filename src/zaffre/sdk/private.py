@@ -138,6 +138,7 @@ def launch_configuration(port: int, code: str | None) -> str:
 
 def _model(reference: str, outer: operations.Scope, folder: Path) -> model.Model:
     asked = names.parse_reference(reference, kind="models")
+    names.require_here(asked, outer.workspace)
     operated = models.ModelOperations(outer)
     found = operated.get(asked.name, asked.version, _label(asked))
     operated.download(asked.name, str(found.version), folder)
@@ -148,6 +149,8 @@ def _model(reference: str, outer: operations.Scope, folder: Path) -> model.Model
 def _environment_of(reference: str, outer: operations.Scope) -> environment.Environment | str:
     """A registered environment as a definition; a curated name means the same everywhere."""
     asked = names.parse_reference(reference, kind="environments")
+    if asked.registry is None:  # a registry's may be a curated one, and those mean the same everywhere
+        names.require_here(asked, outer.workspace)
     try:
         found = environments.EnvironmentOperations(outer).get(asked.name, asked.version, _label(asked))
     except errors.NotFound:

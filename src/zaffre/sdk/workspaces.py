@@ -49,6 +49,7 @@ class WorkspaceOperations:
 
     def begin_update(self, workspace: workspace.Workspace, **_: Any) -> pollers.Poller[workspace.Workspace]:
         """Replaces what a workspace says of itself."""
+        self.get(workspace.name)  # another group's of the same name is not meant
         answer = self._scope.wire.send("PUT", _path(workspace.name or ""), body=workspace.to_wire())
         return pollers.Poller.finished(_read(answer.json()))
 
@@ -63,6 +64,7 @@ class WorkspaceOperations:
 
     def begin_delete(self, name: str, **_: Any) -> pollers.Poller[None]:
         """Removes an empty workspace. Raises InUse while anything is in it."""
+        self.get(name)  # another group's of the same name is not meant
         self._scope.wire.send("DELETE", _path(name))
         return pollers.Poller.finished(None)
 

@@ -212,3 +212,15 @@ def test_environments_and_their_copies(zaffre, tmp_path):
     assert copy["conda_file"]["dependencies"][0] == "python=3.11"
     assert "--name is required" in zaffre("environment", "create", "--from", "sk@latest", code=2).stderr
     zaffre("environment", "create", "-n", "copy2", "--from", "azureml:absent:1", code=4)
+
+
+@pytest.mark.parametrize("noun", ["data", "environment"])
+def test_every_noun_of_the_registry_has_aliases(zaffre, model, noun):
+    content = ["-p", model] if noun == "data" else ["--image", "x"]
+    zaffre(noun, "create", "-n", "pointed", *content)
+    zaffre(noun, "alias", "set", "-n", "pointed", "-a", "approved", "-v", "1", "--reason", "by the board")
+    assert zaffre.value(noun, "show", "-n", "pointed", "-l", "approved", "--query", "version") == "1"
+    (move,) = json.loads(zaffre.out(noun, "alias", "history", "-n", "pointed", "-a", "approved"))
+    assert (move["version"], move["reason"]) == ("1", "by the board")
+    listed = json.loads(zaffre.out(noun, "alias", "list", "-n", "pointed"))
+    assert [one["alias"] for one in listed] == ["latest", "approved"]

@@ -165,3 +165,24 @@ def test_migrate_wants_a_stopped_server(zaffre, fresh):
     first = json.loads(fresh.out("server", "migrate"))
     assert first["before"] is None
     assert json.loads(fresh.out("server", "migrate"))["before"] == first["after"]
+
+
+def test_what_only_a_cloud_needs_of_a_workspace_is_kept(zaffre, tmp_path):
+    zaffre.script(
+        """
+        az ml workspace create -n cloudy -r false -e -d identity -m Allow_Internet_Outbound --kind default -o none
+        az ml workspace update -n cloudy --network-acls 10.0.0.1,10.1.0.0/16 -m disabled -o none
+        """,
+        tmp_path,
+    )
+    shown = json.loads(zaffre.out("workspace", "show", "-n", "cloudy"))
+    assert (shown["allow_roleassignment_on_rg"], shown["enable_data_isolation"]) == (False, True)
+    assert shown["system_datastores_auth_mode"] == "identity"
+    assert shown["managed_network"] == {"isolation_mode": "disabled"}
+    assert shown["network_acls"]["ip_rules"] == [{"value": "10.0.0.1"}, {"value": "10.1.0.0/16"}]
+    zaffre("workspace", "update", "-n", "cloudy", "--network-acls", "none")
+    assert (
+        zaffre.value("workspace", "show", "-n", "cloudy", "--query", "network_acls.default_action") == "Allow"
+    )
+    assert "Hubs" in zaffre("workspace", "create", "-n", "hubby", "--kind", "hub", code=6).stderr
+    assert "isolation" not in zaffre("workspace", "create", "-n", "odd", "-m", "open", code=2).stdout

@@ -50,6 +50,8 @@ def test_archive_restore_delete(ml_client, folder):
     assert [model.version for model in ml_client.models.list("m3")] == ["1"]
     assert [model.version for model in ml_client.models.list("m3", list_view_type="ArchivedOnly")] == ["2"]
     assert len(list(ml_client.models.list("m3", list_view_type="All"))) == 2
+    with pytest.raises(errors.Invalid, match=r"'Every'.* ActiveOnly, ArchivedOnly or All"):
+        ml_client.models.list("m3", list_view_type="Every")
     ml_client.models.restore("m3", version="2")
     ml_client.models.archive("m3")
     assert "m3" not in [model.name for model in ml_client.models.list()]
@@ -112,3 +114,22 @@ def test_names_with_odd_letters_reach_nothing_else(ml_client):
     for name in ("../../tokens", "a/b", "%2e%2e", "..", "a\0b"):
         with pytest.raises((errors.NotFound, errors.Invalid)):
             ml_client.models.get(name, "1")
+
+
+def test_errors_are_caught_by_the_names_that_users_know(ml_client):
+    from zaffre import exceptions
+
+    with pytest.raises(exceptions.ResourceNotFoundError) as found:
+        ml_client.online_endpoints.get("nowhere")
+    assert isinstance(found.value, exceptions.HttpResponseError)
+    assert (found.value.status_code, "nowhere" in found.value.message) == (404, True)
+    with pytest.raises(exceptions.ValidationException):
+        Model(name="a", type="pickled")
+
+
+def test_data_is_found_by_its_type(ml_client, folder):
+    for kind, path in (("uri_folder", folder), ("uri_file", folder / "weights.bin")):
+        ml_client.data.create_or_update(
+            Data(name=f"typed-{kind}", path=str(path), type=kind, tags={"t": "1"})
+        )
+    assert [one.name for one in ml_client.data.list(type="uri_file", tags={"t": "1"})] == ["typed-uri_file"]

@@ -28,6 +28,25 @@ def test_groups_and_full_ids_resolve(user):
     )
     # One that belongs to no group is found from every script.
     assert user.json("zaffre workspace show -n default -g anything")["name"] == "default"
+    wrong = (
+        "model list -w ours -g rg9",
+        "workspace delete -n ours -g rg9 -y",
+        "model list -w ours --subscription x",
+    )
+    for command in wrong:
+        assert "There is no workspace ours in " in user.error(f"zaffre {command}", 4)
+
+
+def test_an_environment_of_another_workspace_is_never_taken_from_this_one(user):
+    user("zaffre workspace create -n theirs -g rg3 --subscription 0000-3")
+    whole = user.json("zaffre workspace show -n theirs")["id"]
+    for place in ("", " -w theirs"):
+        user(f"zaffre environment create -n same --image x{place}")
+    copy = "zaffre environment create --from {source} -n copy-of-same"
+    said = user.error(copy.format(source=f"azureml:{whole}/environments/same/versions/1"), 2)
+    assert "is of workspace theirs, and cannot be used in workspace default" in said
+    own = user.json("zaffre environment show -n same")["id"]
+    assert user.json(copy.format(source=f"azureml:{own}"))["name"] == "copy-of-same"
 
 
 def test_a_configuration_file_of_azure_names_the_workspace(user):

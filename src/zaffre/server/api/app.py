@@ -1,11 +1,13 @@
 """The REST face: every router behind one door that asks who is there."""
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import fastapi
 from fastapi import responses
 
-from zaffre.server.api import auth, context, direct, gate, metering, problems, prometheus
+from zaffre.server.api import auth, context, description, direct, gate, metering, problems, prometheus
 
 PREFIX = "/api/v1"
 
@@ -34,7 +36,19 @@ def build(parts: context.Context, routers: Sequence[fastapi.APIRouter], *, versi
     app.include_router(prometheus.router, dependencies=[fastapi.Depends(auth.caller)])
     for router in routers:
         app.include_router(router, prefix=PREFIX, dependencies=[fastapi.Depends(auth.caller)])
+    _describe(app)
     return app
+
+
+def _describe(app: fastapi.FastAPI) -> None:
+    """Completes `/openapi.json` when somebody first asks for it."""
+    plain = app.openapi
+
+    @functools.cache
+    def whole() -> dict[str, Any]:
+        return description.complete(plain())
+
+    app.openapi = whole  # type: ignore[method-assign]
 
 
 def _healthy() -> dict[str, str]:

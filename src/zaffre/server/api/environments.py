@@ -11,6 +11,7 @@ from zaffre.core import errors, names
 from zaffre.server.api import auth, context, versions
 from zaffre.server.environments import curated, pruning
 from zaffre.server.registry.environments import service
+from zaffre.server.registry.versioning import referring
 
 _GRACE_S = 3600.0
 
@@ -50,13 +51,8 @@ def clone(
     workspace: str, name: str, body: CloneBody, caller: auth.CallerDep, parts: context.Deps
 ) -> responses.JSONResponse:
     """Register a new environment with the definition and the lock of another."""
-    wanted = names.parse_reference(body.source, kind="environments")
-    if wanted.registry is not None:
-        raise errors.Unsupported(
-            "An environment of a registry cannot be cloned.", hint="Clone one of this workspace."
-        )
-    source = (wanted.name, wanted.version or f"@{wanted.label or names.LATEST}")
     with parts.database.write() as uow:
+        source = referring.named(uow, caller, workspace, body.source, kind="environments")
         made = service.clone(
             uow, caller, workspace, source, name=names.check_asset_name(name), version=body.version
         )

@@ -12,6 +12,7 @@ from zaffre.server.environments import curated
 from zaffre.server.registry.data import service as data
 from zaffre.server.registry.environments import service as environments
 from zaffre.server.registry.models import service as models
+from zaffre.server.registry.versioning import referring
 
 KIND = "models.convert"
 TOPIC = "tasks"
@@ -67,9 +68,8 @@ def _environment(
     if curated.is_curated(asked.environment):
         table.definition(asked.environment)
         return {"id": asked.environment, "curated": asked.environment}
-    reference = names.parse_reference(asked.environment, kind="environments")
-    wanted = reference.version or f"@{reference.label or names.LATEST}"
-    found = environments.get(uow, caller, workspace, reference.name, wanted)
+    name, version = referring.named(uow, caller, workspace, asked.environment, kind="environments")
+    found = environments.get(uow, caller, workspace, name, version)
     table.read(found.to_dict(status=False))
     return {"id": f"{found.name}:{found.version}", "name": found.name, "version": found.version}
 
@@ -82,9 +82,8 @@ def _sample(
         return None
     address, said = text, "a file of the caller's"
     if not text.startswith("zaffre://"):
-        reference = names.parse_reference(text, kind="data")
-        wanted = reference.version or f"@{reference.label or names.LATEST}"
-        found = data.get(uow, caller, workspace, reference.name, wanted)
+        name, version = referring.named(uow, caller, workspace, text, kind="data")
+        found = data.get(uow, caller, workspace, name, version)
         address, said = found.path or "", f"data/{found.name}:{found.version}"
     access.require(caller, "artifacts/read", f"workspaces/{workspace}")
     if not address.startswith("zaffre://"):

@@ -12,6 +12,7 @@ from zaffre.server.artifacts import service as artifacts
 from zaffre.server.endpoints.online import references, secret_variables, settings
 from zaffre.server.environments import curated
 from zaffre.server.registry.data import service as data
+from zaffre.server.registry.versioning import referring
 
 KIND = "models.profile"
 TOPIC = "tasks"
@@ -84,9 +85,8 @@ def _data(uow: db.UnitOfWork, caller: access.Caller, workspace: str, text: str |
         )
     said, address = "The data", text
     if not text.startswith("zaffre://"):
-        reference = names.parse_reference(text, kind="data")
-        wanted = reference.version or f"@{reference.label or names.LATEST}"
-        found = data.get(uow, caller, workspace, reference.name, wanted)
+        name, version = referring.named(uow, caller, workspace, text, kind="data")
+        found = data.get(uow, caller, workspace, name, version)
         said, address = f"data/{found.name}:{found.version}", found.path or ""
     access.require(caller, "artifacts/read", f"workspaces/{workspace}")
     if not address.startswith("zaffre://"):

@@ -20,6 +20,7 @@ FLAGS = [
     arguments.Flag(("--add",), "group"),
     arguments.Flag(("--request-file", "-r")),
     arguments.Flag(("--resource-group", "-g")),
+    arguments.Flag(("--isolated", "-i"), "maybe"),
 ]
 VOCABULARY = arguments.Vocabulary(FLAGS)
 
@@ -43,6 +44,10 @@ VOCABULARY = arguments.Vocabulary(FLAGS)
         (["--name", "-1"], ["--name=-1"]),
         (["here", "-y", "there"], ["here", "--yes", "there"]),
         (["-yn", "x"], ["--yes", "--name=x"]),
+        (["-i", "--name", "x"], ["--isolated=true", "--name=x"]),
+        (["-i", "False", "-y"], ["--isolated=False", "--yes"]),
+        (["--isolated=false", "here"], ["--isolated=false", "here"]),
+        (["--isolated", "here"], ["--isolated=true", "here"]),
         (["--", "--name"], ["--", "--name"]),
     ],
 )

@@ -219,3 +219,11 @@ def test_editors_get_a_schema_of_every_kind(tmp_path: Path) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"name": "blue"}, schema)
     assert "status" not in str(schema)
+
+
+def test_what_is_wrong_with_a_whole_file_has_its_name_once(tmp_path: Path) -> None:
+    file = tmp_path / "ep.yml"
+    file.write_text("name: churn\ntraffic: {blue: 100}\nmirror_traffic: {blue: 10}\n")
+    with pytest.raises(errors.Invalid) as refused:
+        zaffre.load_online_endpoint(file)
+    assert refused.value.detail.startswith(f"{file}:1: deployment 'blue' cannot take live traffic")

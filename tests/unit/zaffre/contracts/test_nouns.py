@@ -212,3 +212,9 @@ def test_code_may_be_given_and_changed_by_its_short_names() -> None:
     assert deployment.code_configuration == CodeConfiguration(code="other", scoring_script="b.py")
     with pytest.raises(errors.Invalid, match="not both"):
         ManagedOnlineDeployment(name="blue", code_path="x", code_configuration=CodeConfiguration(code="y"))
+
+
+def test_what_is_wrong_with_the_whole_is_said_of_the_thing() -> None:
+    shares = {"traffic": {"blue": 100}, "mirror_traffic": {"blue": 10}}
+    with pytest.raises(errors.Invalid, match=r"^online-endpoint churn: deployment 'blue' cannot take live"):
+        ManagedOnlineEndpoint(name="churn", **shares)

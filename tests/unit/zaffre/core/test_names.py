@@ -47,6 +47,10 @@ SCOPE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningSe
             names.Reference("d", version="1", kind="data", location="l", workspace="w"),
         ),
         (
+            "azureml:/workspaces/w/models/churn/versions/3",
+            names.Reference("churn", version="3", kind="models", workspace="w"),
+        ),
+        (
             "azureml://subscriptions/s/resourcegroups/g/workspaces/w/data/d/versions/1",
             names.Reference(
                 "d", version="1", kind="data", subscription="s", resource_group="g", workspace="w"
@@ -132,6 +136,13 @@ _REFERENCES = st.one_of(
         _KIND,
         _WORD,
     ),
+    st.builds(
+        lambda name, tail, kind, word: names.Reference(name, kind=kind, workspace=word, **tail),
+        _NAME,
+        _TAIL,
+        _KIND,
+        _WORD,
+    ),
 )
 
 
@@ -183,3 +194,18 @@ def test_names_follow_their_rules(check, good: list[str], bad: list[str]) -> Non
     for name in bad:
         with pytest.raises(errors.Invalid):
             check(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["churn:3", "azureml:/workspaces/Default/models/churn/versions/3", f"{SCOPE[:-1]}default/models/churn"],
+)
+def test_a_reference_is_used_where_it_lies(text: str) -> None:
+    names.require_here(names.parse_reference(text), "default")
+
+
+def test_a_reference_to_elsewhere_says_where_that_is() -> None:
+    with pytest.raises(errors.Invalid, match=r"of workspace w, .* in workspace default"):
+        names.require_here(names.parse_reference(f"{SCOPE}/models/churn/versions/3"), "default")
+    with pytest.raises(errors.Unsupported, match="registry"):
+        names.require_here(names.parse_reference("azureml://registries/r/models/m/versions/2"), "default")

@@ -43,7 +43,7 @@ def put(
     settings.check(deployment)
     settings.check_debugger(deployment, allowed=room.allow_debugger)
     secret_variables.check(uow, caller, workspace, deployment.to_wire())
-    if deployment.instance_type:
+    if deployment.instance_type is not None:
         room.instance_types.get(deployment.instance_type)
     row = _prepare(uow, workspace, endpoint, name, if_match=if_match)
     resolved = references.resolve(uow, caller, workspace, deployment, table=room.curated)

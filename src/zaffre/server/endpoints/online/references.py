@@ -23,7 +23,7 @@ from zaffre.server.endpoints.online import no_code, secret_variables, settings, 
 from zaffre.server.environments import curated
 from zaffre.server.registry.environments import service as environments
 from zaffre.server.registry.models import service as models
-from zaffre.server.registry.versioning import uses
+from zaffre.server.registry.versioning import referring, uses
 
 Resolved = dict[str, Any]
 
@@ -139,9 +139,8 @@ def _model(
     uow: db.UnitOfWork, caller: access.Caller, workspace: str, given: str | model_contract.Model
 ) -> dict[str, Any]:
     if isinstance(given, str):
-        reference = names.parse_reference(given, kind="models")
-        _refuse_elsewhere(reference, given)
-        found = models.get(uow, caller, workspace, reference.name, _version(reference))
+        name, version = referring.named(uow, caller, workspace, given, kind="models")
+        found = models.get(uow, caller, workspace, name, version)
     elif given.name is not None:
         found = models.create(uow, caller, workspace, given)
     else:
@@ -167,9 +166,8 @@ def _environment(
         if curated.is_curated(given):
             table.definition(given)
             return {"id": given, "curated": given}
-        reference = names.parse_reference(given, kind="environments")
-        _refuse_elsewhere(reference, given)
-        found = environments.get(uow, caller, workspace, reference.name, _version(reference))
+        name, version = referring.named(uow, caller, workspace, given, kind="environments")
+        found = environments.get(uow, caller, workspace, name, version)
     elif given.name is not None:
         found = environments.create(uow, caller, workspace, given)
     else:
@@ -181,18 +179,6 @@ def _environment(
 def _files(uow: db.UnitOfWork, workspace: str, model: dict[str, Any]) -> list[str]:
     """The names of a model's files."""
     return [file.path for file in artifacts.find(uow, workspace, model["address"]).files]
-
-
-def _version(reference: names.Reference) -> str:
-    """A version's text, or `@label`; nothing said means the latest."""
-    return reference.version or f"@{reference.label or names.LATEST}"
-
-
-def _refuse_elsewhere(reference: names.Reference, text: str) -> None:
-    if reference.registry:
-        raise errors.Unsupported(
-            f"{text!r} lies in a registry outside this server.", hint="Register the model here first."
-        )
 
 
 def _code(uow: db.UnitOfWork, workspace: str, deployment: contract.OnlineDeployment) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ Solving and building is the work of the environments room above; it brings the l
 
 import dataclasses
 import datetime as dt
+import posixpath
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -173,8 +174,17 @@ def _register(
     context = None
     if path and path.startswith(manifests.SCHEME):
         context = content.find(uow, mine, path)
+        _demand_dockerfile(context, draft.body["build"].get("dockerfile_path") or "Dockerfile")
         draft = draft.with_facts(**context.facts())
     return entering.enter(uow, caller, mine, draft, context.place if context else None)
+
+
+def _demand_dockerfile(context: content.Content, name: str) -> None:
+    if context.inside(posixpath.normpath(name)) is None:
+        raise errors.Invalid(
+            f"The build context has no file {name!r}.",
+            hint="Add it, or correct build.path or build.dockerfile_path.",
+        )
 
 
 def _demand(environment: contract.Environment) -> None:

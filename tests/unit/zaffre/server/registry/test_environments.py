@@ -59,6 +59,15 @@ def test_a_build_context_is_a_stored_tree(database, ann, plant):
         register(database, ann, build={"path": "zaffre://trees/" + "0" * 64})
 
 
+def test_a_build_context_has_the_dockerfile_that_it_names(database, ann, plant):
+    context = plant({"ctx/Dockerfile": b"FROM scratch", "ctx/docker/Other": b"FROM scratch"}, "ctx")
+    register(database, ann, build={"path": context, "dockerfile_path": "./docker/Other"})
+    with pytest.raises(errors.Invalid, match="no file 'Nope'"):
+        register(database, ann, build={"path": context, "dockerfile_path": "Nope"})
+    with pytest.raises(errors.Invalid, match="no file 'Dockerfile'"):
+        register(database, ann, build={"path": plant({"ctx/note.txt": b"x"}, "ctx")})
+
+
 def test_a_lock_is_made_once(database, ann):
     register(database, ann, conda_file=CONDA)
     lock(database, ann, python="3.11", notes=["x"])

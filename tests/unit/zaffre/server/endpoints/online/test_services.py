@@ -175,9 +175,29 @@ def test_where_a_model_is_deployed(office):
     with office.house.database.read() as uow:
         everywhere = searching.deployed(uow, READER, "default", model="churn")
         (found,) = searching.deployed(uow, READER, "default", model="azureml:churn:1")
-        assert searching.deployed(uow, READER, "default", environment="other") == []
     assert [item["deployment"] for item in everywhere] == ["blue", "green"]
     assert (found["id"], found["service_state"], found["models"]) == (BLUE, "Healthy", ["churn:1"])
+
+
+def test_an_empty_instance_type_is_none_that_exists(office):
+    """A script whose variable is not set must not get a deployment without limits."""
+    model = office.model()
+    office.endpoint()
+    with pytest.raises(errors.Invalid, match="no instance type ''"):
+        office.deployment(model=model, instance_type="")
+
+
+def test_what_is_deployed_nowhere_is_told_from_what_is_not_there(office):
+    office.model()
+
+    def asked(**of):
+        with office.house.database.read() as uow:
+            return searching.deployed(uow, READER, "default", **of)
+
+    assert asked() == asked(model="churn") == asked(model="churn:1") == []
+    for of in ({"model": "chrn"}, {"model": "churn:9"}, {"environment": "other"}, {"environment": "other:1"}):
+        with pytest.raises(errors.NotFound):
+            asked(**of)
 
 
 def test_two_who_make_or_change_the_same_thing_at_once(office):
