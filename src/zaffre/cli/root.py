@@ -1,4 +1,4 @@
-"""The command `zaffre`: reads words, calls a verb, turns errors into two lines and an exit code."""
+"""The root of all commands: reads words, calls a verb, turns errors into two lines and an exit code. Called by `main`."""
 
 import os
 import re
@@ -30,8 +30,6 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 root = grammar.Root(
     "zaffre",
     later=sorted(catalogue.NOT_YET),
-    help="The whole life of a machine-learning model on your own machines, with the words of az ml.",
-    epilog="`zaffre ml ...` is the same as `zaffre ...`, so that scripts for az run with `alias az=zaffre`.",
     params=[
         click.Option(
             ["--version"],
@@ -43,11 +41,6 @@ root = grammar.Root(
         )
     ],
 )
-
-
-def main(words: Sequence[str] | None = None) -> None:
-    """Entry point; always leaves by SystemExit."""
-    sys.exit(run(sys.argv[1:] if words is None else words))
 
 
 def run(words: Sequence[str]) -> int:
@@ -69,9 +62,7 @@ def run(words: Sequence[str]) -> int:
         print("\nInterrupted; work that the server has begun continues.", file=sys.stderr)  # noqa: T201 for the person
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has enough; what is left in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise  # `main` knows what to do
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _tell(
