@@ -27,5 +27,9 @@ fi
 echo "installing the locked requirements ($kind)"
 .venv/bin/python -m uv pip sync --quiet --python .venv/bin/python --require-hashes "requirements/$kind.txt"
 .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+# Byte code of what the command line and the server load, once and for all: uv writes none, and where the environment
+# forbids Python to write it, every command would compile its libraries anew.
+env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m compileall -q src
+env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -c 'import zaffre.server.app.serve, zaffre.sdk.client, jmespath, rich.progress, yaml'
 touch .venv/.demo-ready
 [ "$kind" = demo ] || touch .venv/.ready

@@ -3,11 +3,13 @@
 The public names are loaded on first use, so that `import zaffre` costs nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from zaffre.core.version import VERSION as __version__  # noqa: N811 # the name that Python gives it
 
+TYPE_CHECKING = (
+    False  # as checkers of types know it; the module that has it takes longer than all the rest here
+)
 if TYPE_CHECKING:
     from zaffre.contracts.files import load_data as load_data
     from zaffre.contracts.files import load_environment as load_environment
@@ -39,8 +41,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'zaffre' has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(home), name)

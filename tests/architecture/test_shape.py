@@ -113,5 +113,21 @@ def test_light_doors_load_nothing_heavy(module):
     assert loaded_by(module) & heavy == set()
 
 
+@pytest.mark.parametrize("module", ["zaffre", "zaffre.cli.main", "zaffre.cli.cover"])
+def test_the_first_page_needs_next_to_nothing(module):
+    assert loaded_by(module) & {"click", "typing", "inspect", "json", "dataclasses", "argparse"} == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("zaffre.server.app.stopping", {"fastapi", "starlette", "uvicorn", "alembic", "rattler", "pydantic"}),
+        ("zaffre.server.app.serve", {"rich"}),
+    ],
+)
+def test_the_server_loads_only_what_it_works_with(module, heavy):
+    assert loaded_by(module) & heavy == set()
+
+
 def test_contracts_know_no_framework():
     assert loaded_by("zaffre.contracts.events") & {"fastapi", "starlette", "sqlalchemy", "httpx"} == set()

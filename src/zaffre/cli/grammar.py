@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zaffre.cli import arguments, catalogue
+from zaffre.cli import arguments, catalogue, cover
 from zaffre.core import errors
 
 if TYPE_CHECKING:
@@ -192,11 +192,9 @@ class Root(Noun):
         assert isinstance(loaded, click.Command)
         return loaded
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table as it stands: no module is imported for it."""
-        for title, table in (("Commands", catalogue.COMMANDS), ("Groups", catalogue.NOUNS)):
-            with formatter.section(title):
-                formatter.write_dl([(name, entry[1]) for name, entry in table.items()])
+    def get_help(self, ctx: click.Context) -> str:
+        """The cover: no module is imported for it."""
+        return cover.page(ctx.command_path, cover.width())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Lets the options of every command stand before the noun as well, as az does."""

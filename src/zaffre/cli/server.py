@@ -55,7 +55,7 @@ def stop(session: sessions.Session, given: grammar.Given) -> None:
     """Stop the server; replicas go on serving unless --all is given."""
     stopped = processes.stop()
     if given.all:
-        ended = processes.run_command("stop-services")
+        ended = processes.run_command(processes.STOPPING)
         count = len(ended.get("stopped", ())) if isinstance(ended, dict) else 0
         session.say(f"The server and everything it ran are stopped ({count} processes).")
     elif stopped:
@@ -71,7 +71,7 @@ def migrate(session: sessions.Session, given: grammar.Given) -> Any:
     """Bring the database to the newest schema; the server must be stopped."""
     if processes.state()["state"] != "stopped":
         raise errors.Conflict("The server is running.", hint="Stop it first: `zaffre server stop`.")
-    return processes.run_command("migrate")
+    return processes.run_command(processes.MODULE, "migrate")
 
 
 @noun.verb(

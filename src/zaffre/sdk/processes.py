@@ -19,6 +19,7 @@ from zaffre.core import errors
 from zaffre.sdk import connection, trust
 
 MODULE = "zaffre.server.app"
+STOPPING = "zaffre.server.app.stopping"
 _START_S = 60.0
 _STOP_S = 40.0
 
@@ -106,10 +107,10 @@ def stop(folder: Path | None = None) -> bool:
     return True
 
 
-def run_command(command: str, *arguments: str) -> Any:
-    """The JSON that `python -m zaffre.server.app COMMAND` prints. Raises the error that it describes."""
+def run_command(module: str, *words: str) -> Any:
+    """The JSON that `python -m MODULE WORDS` prints. Raises the error that it describes."""
     process = subprocess.run(
-        [sys.executable, "-m", MODULE, command, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", module, *words], capture_output=True, text=True, check=False
     )
     if process.returncode != 0:
         raise _described(process.stderr, process.returncode)

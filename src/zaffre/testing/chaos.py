@@ -159,7 +159,7 @@ def check_answer(number: int, answer: open_loop.Answer) -> str:
 def stop_services(home: Path) -> None:
     """End what outlives the server."""
     subprocess.run(
-        [sys.executable, "-m", "zaffre.server.app", "stop-services"],
+        [sys.executable, "-m", "zaffre.server.app.stopping"],
         env={**os.environ, "ZAFFRE_HOME": str(home), "PYTHONPATH": str(Path(version.__file__).parents[2])},
         check=True,
         stdout=subprocess.DEVNULL,

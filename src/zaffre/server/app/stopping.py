@@ -1,12 +1,14 @@
-"""Ends what outlives the server: router and replicas. Called for `zaffre server stop --all`, when no server runs."""
+"""Ends what outlives the server: router and replicas. `python -m zaffre.server.app.stopping` is what `zaffre server stop
+--all` spawns when no server runs: it loads little of the server."""
 
 import os
+import sys
 from pathlib import Path
 
 from zaffre.core import errors, settings
 from zaffre.server import db
 from zaffre.server.app import home as homes
-from zaffre.server.app import runners
+from zaffre.server.app import orders, runners
 from zaffre.server.compute import ports
 
 _WAIT_S = 15.0
@@ -45,3 +47,12 @@ def _demand_stopped(configured: settings.Settings, home: homes.Home) -> None:
             raise errors.Conflict(f"The server (process {pid}) runs.", hint="`zaffre server stop` first.")
         return
     db.Database(home.database_url).close()
+
+
+def order(configured: settings.Settings, home: homes.Home) -> dict[str, list[str]]:
+    """As `stop_services`, in the words of the command line."""
+    return {"stopped": stop_services(configured, home)}
+
+
+if __name__ == "__main__":
+    sys.exit(orders.carry_out(order))

@@ -4,6 +4,7 @@
 Never downloads an interpreter.
 """
 
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -19,6 +20,7 @@ from zaffre.core import errors
 
 # The scoring runtime speaks Python 3.9 and later.
 OLDEST = version.Version("3.9")
+_ASKED_AT_ONCE = 4
 
 _QUERY = """
 import json, os, sys, sysconfig
@@ -48,10 +50,10 @@ class Interpreter:
 
 def find(environ: Mapping[str, str], *, server: str = sys.executable) -> tuple[Interpreter, ...]:
     """Every usable interpreter: the server's own, those on PATH, and what pyenv and uv keep in the home folder."""
-    own = _ask(server)
+    with concurrent.futures.ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        own, *others = pool.map(_ask, (server, *map(str, _candidates(environ))))
     found = {own.path: dataclasses.replace(own, server=True)} if own else {}
-    for candidate in _candidates(environ):
-        interpreter = _ask(str(candidate))
+    for interpreter in others:
         if interpreter and version.Version(interpreter.version) >= OLDEST:
             found.setdefault(interpreter.path, interpreter)
     return tuple(sorted(found.values(), key=lambda one: (version.Version(one.version), one.path)))

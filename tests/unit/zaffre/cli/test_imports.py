@@ -38,6 +38,10 @@ def test_help_of_zaffre_loads_no_noun():
     assert not {"zaffre.cli.model", "zaffre.cli.deploy", "zaffre.cli.sessions"} & modules
 
 
+def test_help_of_zaffre_does_without_the_parser_of_words():
+    assert not {"click", "zaffre.cli.root"} & loaded("import zaffre.cli.main as m; m.run(['--help'])")
+
+
 def test_a_verb_loads_the_noun_it_belongs_to_only():
     modules = loaded("import zaffre.cli.main as m; m.run(['model', '--help'])")
     assert "zaffre.cli.model" in modules

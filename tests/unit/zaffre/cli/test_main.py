@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zaffre.cli import catalogue, grammar, main, sessions
+from zaffre.cli import catalogue, grammar, root, sessions
 from zaffre.core import errors
 
 
@@ -19,8 +19,8 @@ def test_help_lists_every_noun_and_command(zaffre):
 
 @pytest.mark.parametrize("noun", catalogue.NOUNS)
 def test_every_noun_and_verb_has_help(zaffre, noun):
-    context = main.root.make_context("zaffre", ["x"], resilient_parsing=True)
-    group = main.root.get_command(context, noun)
+    context = root.root.make_context("zaffre", ["x"], resilient_parsing=True)
+    group = root.root.get_command(context, noun)
     assert group.name == noun
     code, out, _ = zaffre(noun, "--help")
     assert code == 0
@@ -170,7 +170,7 @@ def test_an_interrupt_exits_130(zaffre, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sessions.configuration, "read", interrupt)
-    assert zaffre("server", "status")[0] == main.INTERRUPTED
+    assert zaffre("server", "status")[0] == root.INTERRUPTED
 
 
 @pytest.mark.parametrize(
@@ -245,8 +245,8 @@ AZURE_FLAGS = {
 @pytest.mark.parametrize("command", AZURE_FLAGS)
 def test_every_flag_of_az_is_there(command):
     noun, verb = command.split()
-    context = main.root.make_context("zaffre", ["x"], resilient_parsing=True)
-    found = main.root.get_command(context, noun).commands[verb]
+    context = root.root.make_context("zaffre", ["x"], resilient_parsing=True)
+    found = root.root.get_command(context, noun).commands[verb]
     known = {name for param in found.params for name in param.opts}
     wanted = {
         *AZURE_FLAGS[command].split(),
@@ -261,9 +261,9 @@ def test_every_flag_of_az_is_there(command):
 
 
 def test_no_verb_has_two_options_of_one_name():
-    context = main.root.make_context("zaffre", ["x"], resilient_parsing=True)
+    context = root.root.make_context("zaffre", ["x"], resilient_parsing=True)
     for noun in catalogue.NOUNS:
-        for verb in main.root.get_command(context, noun).commands.values():
+        for verb in root.root.get_command(context, noun).commands.values():
             names = [name for param in verb.params for name in param.opts if name.startswith("-")]
             assert len(names) == len(set(names)), f"{noun} {verb.name}"
 
@@ -287,9 +287,9 @@ CHANGING = {
 
 
 def test_every_verb_that_changes_something_takes_a_reason():
-    context = main.root.make_context("zaffre", ["x"], resilient_parsing=True)
+    context = root.root.make_context("zaffre", ["x"], resilient_parsing=True)
     for noun in catalogue.NOUNS:
-        group = main.root.get_command(context, noun)
+        group = root.root.get_command(context, noun)
         for verb in group.commands.values():
             if isinstance(verb, grammar.Verb):
                 takes = any("--reason" in param.opts for param in verb.params)
@@ -297,7 +297,7 @@ def test_every_verb_that_changes_something_takes_a_reason():
 
 
 def test_no_module_of_the_command_line_imports_the_server():
-    folder = Path(main.__file__).parent
+    folder = Path(root.__file__).parent
     for file in folder.glob("*.py"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"^\s*(from|import) zaffre(\.|_)(server|runtime)", text, re.MULTILINE), file
