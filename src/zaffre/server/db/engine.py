@@ -60,7 +60,8 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[unit.UnitOfWork]:
-        """A unit of work that sees one consistent state and writes nothing."""
+        """A unit of work that writes nothing. On SQLite it sees one consistent state; on PostgreSQL each statement sees
+        what was committed when it began."""
         with self._connected() as connection, connection.begin():
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
@@ -207,7 +208,13 @@ _RESTED_S = 2.0
 
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=20, max_overflow=20)
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=20,
+        max_overflow=20,
+        # What `libpq` speaks; and the driver, which drops all prepared statements whenever it rolls back, prepares none.
+        connect_args={"client_encoding": "utf8", "prepare_threshold": None},
+    )
     sa.event.listen(engine, "checkin", _note_return)
     sa.event.listen(engine, "checkout", _ping_if_rested)
     return engine

@@ -126,10 +126,10 @@ def test_a_search_by_tags_walks_only_indexes(database, ann, shelf_of_six):
     )
     values = {"term0": 1, "term1": 2, "term2": 3, "workspace": "default", "kind": "models", "page": 10}
     with database.read() as uow:
-        compiled = searching._statement(shape).compile(
-            uow.connection, compile_kwargs={"render_postcompile": True}
-        )
-        arguments = tuple(values.get(name, 0) for name in compiled.positiontup)
-        plan = uow.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", arguments).all()
+        searching._statement(shape).run(uow.connection, values)
+        text = searching._statement(shape)._compiled["sqlite"]._text
+        plan = uow.connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {text.text}", tuple(text.ordered(values))
+        ).all()
     steps = [row.detail for row in plan]
     assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step], steps
