@@ -183,6 +183,7 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
         url.set(drivername="sqlite+pysqlite"),
         pool_size=20,
         max_overflow=40,
+        pool_use_lifo=True,  # the connection used last has the most in its memory
         connect_args={
             "check_same_thread": False,
             "timeout": 60,
@@ -212,6 +213,7 @@ def _postgres_engine(url: sa.URL) -> sa.Engine:
         url.set(drivername="postgresql+psycopg"),
         pool_size=20,
         max_overflow=20,
+        pool_use_lifo=True,  # the connection used last has the most prepared
         # What `libpq` speaks; and the driver, which drops all prepared statements whenever it rolls back, prepares none.
         connect_args={"client_encoding": "utf8", "prepare_threshold": None},
     )

@@ -48,6 +48,21 @@ class Prepared:
         return found
 
 
+def among(column: sa.ColumnElement[Any], name: str, dialect: str) -> sa.ColumnElement[bool]:
+    """Whether a column has one of the values `listed` under a name: one statement, however many they are."""
+    values = sa.bindparam(name, type_=sa.Text)
+    if dialect == "sqlite":
+        return column.in_(sa.select(sa.func.json_each(values).table_valued("value").c.value))
+    each = sa.func.json_array_elements_text(sa.cast(values, sa.JSON)).column_valued("each")
+    # An array, so that an index is asked for each value, whatever the planner thinks of their number.
+    return column == sa.any_(sa.func.array(sa.select(sa.cast(each, column.type)).scalar_subquery()))
+
+
+def listed(values: Sequence[str] | Sequence[int]) -> str:
+    """Values for `among`."""
+    return json.dumps(list(values))
+
+
 class _Compiled(Protocol):
     """A statement for one database."""
 

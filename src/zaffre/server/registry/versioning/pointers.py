@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from zaffre.server import db
 from zaffre.server.registry.versioning import store
@@ -27,30 +26,17 @@ def version_at(uow: db.UnitOfWork, workspace: str, kind: str, name: str, alias: 
 _LABELS = db.Prepared(
     lambda dialect: (
         sa.select(aliases.c.version_id, aliases.c.alias)
-        .where(_among(aliases.c.version_id, dialect))
+        .where(db.among(aliases.c.version_id, "ids", dialect))
         .order_by(aliases.c.alias)
     )
 )
-
-
-def _among(column: sa.Column[int], dialect: str) -> sa.ColumnElement[bool]:
-    """Whether a column has one of the numbers in the list `ids`: one statement, however long the list is."""
-    ids = sa.bindparam("ids", type_=sa.Text)
-    if dialect == "sqlite":
-        return column.in_(sa.select(sa.func.json_each(ids).table_valued("value").c.value))
-    return column == sa.any_(sa.cast(ids, postgresql.ARRAY(sa.BigInteger)))
-
-
-def _listed(uow: db.UnitOfWork, version_ids: Sequence[int]) -> dict[str, str]:
-    opening, closing = "[]" if uow.connection.dialect.name == "sqlite" else "{}"
-    return {"ids": f"{opening}{','.join(map(str, version_ids))}{closing}"}
 
 
 def labels(uow: db.UnitOfWork, version_ids: Sequence[int]) -> dict[int, list[str]]:
     """The aliases of each of these versions."""
     found: dict[int, list[str]] = {}
     if version_ids:
-        for row in _LABELS.run(uow.connection, _listed(uow, version_ids)):
+        for row in _LABELS.run(uow.connection, {"ids": db.listed(version_ids)}):
             found.setdefault(row.version_id, []).append(row.alias)
     return found
 
@@ -102,7 +88,7 @@ def drop_uses(uow: db.UnitOfWork, workspace: str, user: str) -> None:
 _USERS = db.Prepared(
     lambda dialect: (
         sa.select(uses.c.version_id, uses.c.user)
-        .where(_among(uses.c.version_id, dialect))
+        .where(db.among(uses.c.version_id, "ids", dialect))
         .order_by(uses.c.version_id, uses.c.user)
     )
 )
@@ -110,7 +96,7 @@ _USERS = db.Prepared(
 
 def users(uow: db.UnitOfWork, version_ids: Sequence[int]) -> list[tuple[int, str]]:
     """Who uses each of these versions."""
-    return [tuple(row) for row in _USERS.run(uow.connection, _listed(uow, version_ids))]
+    return [tuple(row) for row in _USERS.run(uow.connection, {"ids": db.listed(version_ids)})]
 
 
 def uses_of(uow: db.UnitOfWork, workspace: str, user: str) -> list[str]:

@@ -59,6 +59,19 @@ def test_rows_are_those_that_sqlalchemy_gives(database, statement, values):
         assert [row._fields for row in found] == [row._fields for row in expected]
 
 
+def test_any_number_of_values_is_one_statement(database):
+    names = ["a", 'quo"te', "co,ma", "{br}", "é\\", ""]
+    with database.write() as uow:
+        for name in names:
+            store.insert_workspace(uow, {**WORKSPACE, "name": name})
+    query = sa.select(store.workspaces.c.name)
+    by_name = db.Prepared(lambda dialect: query.where(db.among(store.workspaces.c.name, "names", dialect)))
+    for wanted in (names, names[:1], [], ["none"]):
+        with database.read() as uow:
+            found = by_name.run(uow.connection, {"names": db.listed(wanted)})
+        assert sorted(row.name for row in found) == sorted(set(wanted) & set(names))
+
+
 def test_a_statement_stays_prepared_when_what_it_was_part_of_is_undone(database):
     fill(database)
 
