@@ -46,6 +46,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._lock_file: Any = None
         self._writer = threading.Lock()
+        self._written = False
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         if self.is_sqlite:
             self._claim()
@@ -82,6 +83,7 @@ class Database:
                 tally.WRITER_WAITS.add((), time.perf_counter() - began)
                 yield work
                 work.flush()
+            self._written = True
         for topic in work.topics:
             for listener in self._listeners.get(topic, ()):
                 listener()
@@ -114,6 +116,16 @@ class Database:
         """How many of the pool's connections are in use, and how many wait to be."""
         pool: Any = self.engine.pool
         return pool.checkedout(), pool.checkedin()
+
+    def checkpoint(self) -> bool:
+        """Move what SQLite's log holds into its file, beside whoever writes and reads: then no write has to do it. False
+        when nothing was written since the last time."""
+        if not self._written:
+            return False
+        self._written = False
+        with self._connected() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+        return True
 
     def listen(self, topic: str, listener: Callable[[], None]) -> None:
         """Call `listener` after every commit that touched `topic`. It must be quick and must not fail."""
@@ -196,11 +208,15 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
+_LONGEST_LOG = 16_384
+"""Pages in SQLite's log at which a write does what `checkpoint` is for: 64 MB, if nobody else did it before."""
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     Path(connection.execute("PRAGMA database_list").fetchone()[2]).chmod(0o600)
     for pragma in (
         "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536",
-        "temp_store=MEMORY", "mmap_size=268435456", "wal_autocheckpoint=2000",
+        "temp_store=MEMORY", "mmap_size=268435456", f"wal_autocheckpoint={_LONGEST_LOG}",
     ):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
 
