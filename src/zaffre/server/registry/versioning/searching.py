@@ -18,7 +18,7 @@ from zaffre.server.registry.versioning import nouns
 from zaffre.server.registry.versioning.store import READ, first_id, term
 from zaffre.server.registry.versioning.tables import assets, tags, versions
 
-_SEEN = 256
+_SEEN = 100
 
 
 @dataclasses.dataclass(frozen=True)

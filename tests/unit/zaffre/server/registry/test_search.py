@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from zaffre.core import clock, errors
 from zaffre.server.registry.models import service as models
-from zaffre.server.registry.versioning import nouns, searching, service
+from zaffre.server.registry.versioning import nouns, searching, service, tables
 
 SHELF = models.shelf("default")
 
@@ -133,3 +133,18 @@ def test_a_search_by_tags_walks_only_indexes(database, ann, shelf_of_six):
         ).all()
     steps = [row.detail for row in plan]
     assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step], steps
+
+
+def test_the_tag_that_is_rarest_of_late_leads(database):
+    seen = searching._SEEN
+    everywhere, now_and_then, never, a_few = 5, 6, 7, 8
+    rows = [{"term": everywhere, "version_id": number} for number in range(6 * seen)]
+    rows += [{"term": now_and_then, "version_id": number} for number in range(0, 6 * seen, 3)]
+    rows += [{"term": a_few, "version_id": number} for number in range(seen - 1)]
+    with database.write() as uow:
+        uow.connection.execute(tables.tags.insert(), rows)
+    with database.read() as uow:
+        assert searching._rarest_first(uow, [everywhere, now_and_then]) == [now_and_then, everywhere]
+        ordered = searching._rarest_first(uow, [everywhere, a_few, now_and_then, never])
+    assert set(ordered[:2]) == {never, a_few}
+    assert ordered[2:] == [now_and_then, everywhere]
