@@ -1,6 +1,8 @@
 """Statements that go to the driver, or to PostgreSQL's library, without SQLAlchemy on the way."""
 
 import datetime as dt
+import threading
+import time
 
 import psycopg
 import pytest
@@ -125,6 +127,30 @@ def test_what_locks_begins_a_transaction_and_what_only_asks_does_not(database):
         assert is_in_transaction(uow)
     with database.read() as uow:
         assert not is_in_transaction(uow)
+
+
+def test_who_waits_for_a_lock_holds_nobody_else_up(database):
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer, who waits in this process")
+    fill(database)
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    found = []
+
+    def wait():
+        with database.write() as uow:
+            found.extend(LOCKED.run(uow.connection, {"wanted": WORKSPACE["name"]}))
+
+    other = threading.Thread(target=wait)
+    with database.write() as uow:
+        assert LOCKED.run(uow.connection, {"wanted": WORKSPACE["name"]})
+        other.start()
+        end = time.monotonic() + 60
+        while not uow.connection.execute(waiting).scalar():
+            assert time.monotonic() < end, "nobody waits"
+            time.sleep(0.02)
+        assert found == []
+    other.join(60)
+    assert [row.name for row in found] == [WORKSPACE["name"]]
 
 
 def test_a_connection_keeps_only_the_newest_statements(database):
