@@ -43,4 +43,5 @@ def from_data(type_name: str, data: dict[str, Any]) -> events.Event:
         raise errors.Invalid(
             f"{type_name!r} is not in the catalogue of events.", hint="A newer server wrote it."
         )
-    return kind.model_validate({key: item for key, item in data.items() if key in kind.model_fields})
+    known = kind.model_fields
+    return kind.model_validate({key: item for key, item in data.items() if key in known})

@@ -33,7 +33,7 @@ class Crew:
         self._started = False
 
     async def read(self, piece: Piece[T]) -> T:
-        """What a piece of work finds in one consistent state."""
+        """What a piece of work finds in the database."""
         return await self._order(self._reading, "", piece)
 
     async def write(self, place: str, piece: Piece[T]) -> T:

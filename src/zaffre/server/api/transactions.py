@@ -17,7 +17,7 @@ GIVEN = 3
 
 
 def reading(route: Route) -> Route:
-    """The route reads: its unit of work sees one consistent state."""
+    """The route reads: its unit of work writes nothing."""
     return _opened(route, db.Database.read, writes=False)
 
 

@@ -39,7 +39,7 @@ from zaffre.server.environments import service as environment_locks
 from zaffre.server.registry.versioning import service as versioning
 from zaffre.server.secrets import named as secret_service
 from zaffre.server.workers import certificates as certificate_worker
-from zaffre.server.workers import loop, relay
+from zaffre.server.workers import checkpoints, loop, relay
 from zaffre.server.workers import tasks as task_workers
 
 ROUTERS = (
@@ -138,6 +138,8 @@ def build(configured: settings.Settings, home: homes.Home) -> Parts:
         tasks.loop,
         looking.loop,
     ]
+    if database.is_sqlite:
+        workers.append(checkpoints.build(database))
     if parts.certificates:
         workers.append(certificate_worker.build(database, parts.certificates))
     return Parts(parts, application, workers, serving, tasks, context_tls)

@@ -4,7 +4,9 @@
 from zaffre.server.db.columns import Json, Moment, metadata
 from zaffre.server.db.engine import Database, Outcome
 from zaffre.server.db.inserting import Insert
-from zaffre.server.db.prepared import Prepared
+from zaffre.server.db.prepared import Prepared, among, listed
 from zaffre.server.db.unit import UnitOfWork
 
-__all__ = ["Database", "Insert", "Json", "Moment", "Outcome", "Prepared", "UnitOfWork", "metadata"]
+__all__ = [
+    "Database", "Insert", "Json", "Moment", "Outcome", "Prepared", "UnitOfWork", "among", "listed", "metadata",
+]  # fmt: skip

@@ -6,7 +6,8 @@ growing pauses, while the others go on.
 
 import datetime as dt
 import logging
-import uuid
+import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -36,12 +37,17 @@ class Actor(Protocol):
     def request_id(self) -> str: ...
 
 
+def _new_id() -> str:
+    """It begins with the time, so that new rows come together at the end of every index, which spares pages."""
+    return f"{time.time_ns() // 1000:014x}{secrets.token_hex(9)}"
+
+
 def append(uow: db.UnitOfWork, actor: Actor, event: catalogue.Event, *, workspace: str, subject: str) -> None:
     """Write a fact in the caller's transaction; it is told to subscribers after the commit."""
     store.insert(
         uow,
         {
-            "id": uuid.uuid4().hex,
+            "id": _new_id(),
             "time": clock.now(),
             "type": event.type_name(),
             "workspace": workspace,
@@ -58,41 +64,46 @@ def append(uow: db.UnitOfWork, actor: Actor, event: catalogue.Event, *, workspac
 def relay(database: db.Database, subscribers: Mapping[str, Subscriber], *, limit: int = 200) -> int:
     """Tell subscribers of what is pending or due again; returns how many events were handled."""
     with database.write() as uow:
-        rows = store.claim_pending(uow, limit)
+        rows = store.take_pending(uow, limit)
+        told = [envelope(row) for row in rows]
         for name, subscriber in subscribers.items():
-            _deliver_all(uow, rows, name, subscriber)
-        if rows:
-            store.mark_told(uow, [row.seq for row in rows])
+            _deliver_all(uow, told, name, subscriber)
         due = store.claim_retries(uow, clock.now(), limit)
         for row in due:
             if row.subscriber in subscribers:
-                _deliver(uow, row, row.subscriber, subscribers[row.subscriber], attempts=row.attempts)
+                _deliver(
+                    uow, envelope(row), row.subscriber, subscribers[row.subscriber], attempts=row.attempts
+                )
     return len(rows) + len(due)
 
 
-def _deliver_all(uow: db.UnitOfWork, rows: Sequence[Any], name: str, subscriber: Subscriber) -> None:
+def _deliver_all(
+    uow: db.UnitOfWork, told: Sequence[envelopes.Envelope], name: str, subscriber: Subscriber
+) -> None:
     """Tell one subscriber of many events at once; only when that fails, of each by itself."""
-    if not rows:
+    if not told:
         return
     try:
         with uow.savepoint():
-            subscriber(uow, [envelope(row) for row in rows])
+            subscriber(uow, told)
     except Exception:  # noqa: BLE001 # `_deliver` finds out which event it was, and remembers it
-        for row in rows:
-            _deliver(uow, row, name, subscriber, attempts=0)
+        for each in told:
+            _deliver(uow, each, name, subscriber, attempts=0)
 
 
-def _deliver(uow: db.UnitOfWork, row: Any, name: str, subscriber: Subscriber, *, attempts: int) -> None:
+def _deliver(
+    uow: db.UnitOfWork, event: envelopes.Envelope, name: str, subscriber: Subscriber, *, attempts: int
+) -> None:
     try:
         with uow.savepoint():
-            subscriber(uow, [envelope(row)])
+            subscriber(uow, [event])
     except Exception as error:  # whatever one subscriber does, the others are told
-        log.exception("subscriber %s failed on event %s", name, row.id)
+        log.exception("subscriber %s failed on event %s", name, event.id)
         pause_s = min(2.0**attempts, 300.0)
         store.save_retry(
             uow,
             {
-                "event_id": row.id,
+                "event_id": event.id,
                 "subscriber": name,
                 "attempts": attempts + 1,
                 "next_at": clock.now() + dt.timedelta(seconds=pause_s),
@@ -101,7 +112,7 @@ def _deliver(uow: db.UnitOfWork, row: Any, name: str, subscriber: Subscriber, *,
         )
     else:
         if attempts:
-            store.drop_retry(uow, row.id, name)
+            store.drop_retry(uow, event.id, name)
 
 
 def envelope(row: Any) -> envelopes.Envelope:

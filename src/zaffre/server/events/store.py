@@ -45,14 +45,27 @@ def insert(uow: db.UnitOfWork, row: dict[str, Any]) -> None:
     uow.later(_INSERT, {**row, "pending": True})
 
 
-def claim_pending(uow: db.UnitOfWork, limit: int) -> list[sa.Row[Any]]:
-    """The oldest events that nobody was told of yet; other relays skip them while this transaction is open."""
-    query = sa.select(events).where(events.c.pending).order_by(events.c.seq).limit(limit)
-    return list(uow.connection.execute(query.with_for_update(skip_locked=True)))
+# As the index of pending events says it: SQLite takes the index for no other words, such as "pending = 1".
+_PENDING = sa.text("events.pending")
 
 
-def mark_told(uow: db.UnitOfWork, seqs: list[int]) -> None:
-    uow.connection.execute(events.update().where(events.c.seq.in_(seqs)).values(pending=False))
+def _taking(dialect: str) -> Any:
+    oldest = sa.select(events.c.seq).where(_PENDING).order_by(events.c.seq).limit(sa.bindparam("most"))
+    if dialect == "sqlite":
+        wanted: sa.ColumnElement[bool] = events.c.seq.in_(oldest)
+    else:  # an array: its question is asked once, whatever the plan
+        free = oldest.with_for_update(skip_locked=True)
+        wanted = events.c.seq == sa.any_(sa.func.array(free.scalar_subquery()))
+    return events.update().where(wanted).values(pending=sa.false()).returning(*events.c)
+
+
+_TAKE = db.Prepared(_taking)
+
+
+def take_pending(uow: db.UnitOfWork, limit: int) -> list[Any]:
+    """The oldest events that nobody was told of yet, in the order of writing. From here on they count as told; other
+    relays skip them while this transaction is open."""
+    return sorted(_TAKE.run(uow.connection, {"most": limit}), key=lambda row: row.seq)
 
 
 def claim_retries(uow: db.UnitOfWork, now: dt.datetime, limit: int) -> list[sa.Row[Any]]:
@@ -83,6 +96,6 @@ def next_retry(uow: db.UnitOfWork) -> dt.datetime | None:
 
 
 def backlog(uow: db.UnitOfWork) -> tuple[int, dt.datetime | None]:
-    query = sa.select(sa.func.count(), sa.func.min(events.c.time)).where(events.c.pending)
+    query = sa.select(sa.func.count(), sa.func.min(events.c.time)).select_from(events).where(_PENDING)
     count, oldest = uow.connection.execute(query).one()
     return count, oldest

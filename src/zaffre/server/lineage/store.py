@@ -25,9 +25,15 @@ edges = sa.Table(
 )
 
 
-def get_nodes(uow: db.UnitOfWork, workspace: str, ids: list[str]) -> list[sa.Row[Any]]:
-    query = sa.select(nodes).where((nodes.c.workspace == workspace) & nodes.c.id.in_(ids))
-    return list(uow.connection.execute(query))
+_NODES = db.Prepared(
+    lambda dialect: sa.select(nodes).where(
+        (nodes.c.workspace == sa.bindparam("in_workspace")) & db.among(nodes.c.id, "ids", dialect)
+    )
+)
+
+
+def get_nodes(uow: db.UnitOfWork, workspace: str, ids: list[str]) -> list[Any]:
+    return list(_NODES.run(uow.connection, {"in_workspace": workspace, "ids": db.listed(ids)}))
 
 
 # Built once: these run for every batch of events.

@@ -10,21 +10,25 @@ from zaffre.server import db
 from zaffre.server.registry.versioning import store
 from zaffre.server.registry.versioning.tables import alias_moves, aliases, assets, uses, versions
 
-_BY_ALIAS = store.OF_NAME.join(
-    aliases, (aliases.c.asset_id == assets.c.id) & (aliases.c.alias == sa.bindparam("by_alias"))
-).where(versions.c.id == aliases.c.version_id)
+_BY_ALIAS = db.Prepared(
+    store.OF_NAME.join(
+        aliases, (aliases.c.asset_id == assets.c.id) & (aliases.c.alias == sa.bindparam("by_alias"))
+    ).where(versions.c.id == aliases.c.version_id)
+)
 
 
-def version_at(uow: db.UnitOfWork, workspace: str, kind: str, name: str, alias: str) -> sa.Row[Any] | None:
+def version_at(uow: db.UnitOfWork, workspace: str, kind: str, name: str, alias: str) -> Any:
     """The version that an alias points at."""
     at = {"in_workspace": workspace, "of_kind": kind, "of_name": name}
-    return uow.connection.execute(_BY_ALIAS, {**at, "by_alias": alias}).first()
+    return next(iter(_BY_ALIAS.run(uow.connection, {**at, "by_alias": alias})), None)
 
 
-_LABELS = (
-    sa.select(aliases.c.version_id, aliases.c.alias)
-    .where(aliases.c.version_id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(aliases.c.alias)
+_LABELS = db.Prepared(
+    lambda dialect: (
+        sa.select(aliases.c.version_id, aliases.c.alias)
+        .where(db.among(aliases.c.version_id, "ids", dialect))
+        .order_by(aliases.c.alias)
+    )
 )
 
 
@@ -32,7 +36,7 @@ def labels(uow: db.UnitOfWork, version_ids: Sequence[int]) -> dict[int, list[str
     """The aliases of each of these versions."""
     found: dict[int, list[str]] = {}
     if version_ids:
-        for row in uow.connection.execute(_LABELS, {"ids": list(version_ids)}):
+        for row in _LABELS.run(uow.connection, {"ids": db.listed(version_ids)}):
             found.setdefault(row.version_id, []).append(row.alias)
     return found
 
@@ -81,17 +85,18 @@ def drop_uses(uow: db.UnitOfWork, workspace: str, user: str) -> None:
     uow.connection.execute(uses.delete().where((uses.c.workspace == workspace) & (uses.c.user == user)))
 
 
-_USERS = (
-    sa.select(uses.c.version_id, uses.c.user)
-    .where(uses.c.version_id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(uses.c.version_id, uses.c.user)
+_USERS = db.Prepared(
+    lambda dialect: (
+        sa.select(uses.c.version_id, uses.c.user)
+        .where(db.among(uses.c.version_id, "ids", dialect))
+        .order_by(uses.c.version_id, uses.c.user)
+    )
 )
 
 
 def users(uow: db.UnitOfWork, version_ids: Sequence[int]) -> list[tuple[int, str]]:
     """Who uses each of these versions."""
-    rows = uow.connection.execute(_USERS, {"ids": list(version_ids)})
-    return [(row.version_id, row.user) for row in rows]
+    return [tuple(row) for row in _USERS.run(uow.connection, {"ids": db.listed(version_ids)})]
 
 
 def uses_of(uow: db.UnitOfWork, workspace: str, user: str) -> list[str]:

@@ -1,7 +1,9 @@
 """Finding many versions: by tags, name, type, stage and time, newest first, a page at a time.
 
 Tags lead: the index (term, version) holds each tag's versions in order of time, so the rarest tag is walked from the
-newest and the others are only looked up. A statement is built once per shape of question. Used by `service` alone.
+newest and the others are only looked up. How rare a tag is of late is seen by how old the last of its newest `_SEEN`
+versions is: that costs the same for all tags, and is what decides how far a page must walk. A statement is built once
+per shape of question. Used by `service` alone.
 """
 
 import dataclasses
@@ -16,8 +18,7 @@ from zaffre.server.registry.versioning import nouns
 from zaffre.server.registry.versioning.store import READ, first_id, term
 from zaffre.server.registry.versioning.tables import assets, tags, versions
 
-_COUNTED = 3000
-"""Tags that are on more versions than this are all the same to the choice of the rarest."""
+_SEEN = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,7 @@ class _Shape:
 
 def search(
     uow: db.UnitOfWork, workspace: str, kind: str, query: nouns.Query, *, before: int | None
-) -> list[sa.Row[Any]]:
+) -> list[Any]:
     """The newest versions that match, older than the id `before`."""
     terms = _rarest_first(uow, [term(workspace, kind, key, value) for key, value in query.tags])
     values = {key: value for key, value in _values(query, before).items() if value is not None}
@@ -47,7 +48,7 @@ def search(
     given = {f"term{number}": each for number, each in enumerate(terms)}
     scope = {} if terms else {"workspace": workspace, "kind": kind}
     page = {"page": query.limit + 1}
-    return list(uow.connection.execute(_statement(shape), {**given, **values, **scope, **page}))
+    return list(_statement(shape).run(uow.connection, {**given, **values, **scope, **page}))
 
 
 def _values(query: nouns.Query, before: int | None) -> dict[str, Any]:
@@ -72,24 +73,24 @@ def _rarest_first(uow: db.UnitOfWork, terms: Sequence[int]) -> list[int]:
     if len(terms) < 2:
         return list(terms)
     given = {f"term{number}": each for number, each in enumerate(terms)}
-    found = uow.connection.execute(_counts(len(terms)), given).one()
-    return [each for _, each in sorted(zip(found, terms, strict=True))]
+    seen = _ages(len(terms)).run(uow.connection, given)[0]
+    # One that has fewer versions than that is rarer than all that have more.
+    return [each for _, each in sorted(zip((age or 0 for age in seen), terms, strict=True))]
 
 
 @functools.lru_cache(maxsize=64)
-def _counts(number: int) -> sa.Select[Any]:
-    counts = []
+def _ages(number: int) -> db.Prepared:
+    ages = []
     for each in range(number):
-        wanted = tags.c.term == sa.bindparam(f"term{each}")
-        some: sa.Select[Any] = (
-            sa.select(sa.literal_column("1")).where(wanted).limit(sa.literal_column(str(_COUNTED)))
-        )
-        counts.append(sa.select(sa.func.count()).select_from(some.subquery()).scalar_subquery())
-    return sa.select(*counts)
+        one = tags.alias(f"t{each}")
+        newest = sa.select(one.c.version_id).where(one.c.term == sa.bindparam(f"term{each}"))
+        last = newest.order_by(one.c.version_id.desc()).limit(1).offset(_SEEN - 1)
+        ages.append(last.scalar_subquery().label(f"age{each}"))
+    return db.Prepared(sa.select(*ages))
 
 
 @functools.lru_cache(maxsize=256)
-def _statement(shape: _Shape) -> sa.Select[Any]:
+def _statement(shape: _Shape) -> db.Prepared:
     if shape.terms:
         statement, identity = _by_terms(shape.terms)
     elif shape.one_per_name:
@@ -97,7 +98,7 @@ def _statement(shape: _Shape) -> sa.Select[Any]:
     else:
         statement, identity = READ, versions.c.id
     statement = statement.where(*_scope(shape), *_filters(shape, identity))
-    return statement.order_by(identity.desc()).limit(sa.bindparam("page"))
+    return db.Prepared(statement.order_by(identity.desc()).limit(sa.bindparam("page")))
 
 
 def _scope(shape: _Shape) -> list[sa.ColumnElement[bool]]:
@@ -116,7 +117,9 @@ def _by_terms(number: int) -> tuple[sa.Select[Any], Any]:
     for each in range(1, number):
         other = tags.alias(f"t{each}")
         wanted = other.c.term == sa.bindparam(f"term{each}")
-        statement = statement.where(sa.exists().where(wanted & (other.c.version_id == first.c.version_id)))
+        there = sa.select(other.c.term).where(wanted & (other.c.version_id == first.c.version_id))
+        # The offset keeps PostgreSQL from turning the look-up into a join, which it would plan anew each time.
+        statement = statement.where(sa.exists(there.correlate(first).offset(sa.literal_column("0"))))
     return statement, first.c.version_id
 
 

@@ -179,20 +179,18 @@ OF_NAME: sa.Select[Any] = READ.where(
     & (assets.c.kind == sa.bindparam("of_kind"))
     & (assets.c.name == sa.bindparam("of_name"))
 )
-_BY_NUMBER = OF_NAME.where(versions.c.version == sa.bindparam("number"))
-_LATEST = OF_NAME.where(versions.c.id == assets.c.latest_id)
+_BY_NUMBER = db.Prepared(OF_NAME.where(versions.c.version == sa.bindparam("number")))
+_LATEST = db.Prepared(OF_NAME.where(versions.c.id == assets.c.latest_id))
 
 
-def version_by_name(
-    uow: db.UnitOfWork, workspace: str, kind: str, name: str, text: str
-) -> sa.Row[Any] | None:
+def version_by_name(uow: db.UnitOfWork, workspace: str, kind: str, name: str, text: str) -> Any:
     at = {"in_workspace": workspace, "of_kind": kind, "of_name": name}
-    return uow.connection.execute(_BY_NUMBER, {**at, "number": text}).first()
+    return next(iter(_BY_NUMBER.run(uow.connection, {**at, "number": text})), None)
 
 
-def latest_version(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> sa.Row[Any] | None:
+def latest_version(uow: db.UnitOfWork, workspace: str, kind: str, name: str) -> Any:
     at = {"in_workspace": workspace, "of_kind": kind, "of_name": name}
-    return uow.connection.execute(_LATEST, at).first()
+    return next(iter(_LATEST.run(uow.connection, at)), None)
 
 
 def lock_version(uow: db.UnitOfWork, version_id: int, *, for_use: bool) -> bool:

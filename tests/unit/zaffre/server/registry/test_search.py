@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from zaffre.core import clock, errors
 from zaffre.server.registry.models import service as models
-from zaffre.server.registry.versioning import nouns, searching, service
+from zaffre.server.registry.versioning import nouns, searching, service, tables
 
 SHELF = models.shelf("default")
 
@@ -126,10 +126,25 @@ def test_a_search_by_tags_walks_only_indexes(database, ann, shelf_of_six):
     )
     values = {"term0": 1, "term1": 2, "term2": 3, "workspace": "default", "kind": "models", "page": 10}
     with database.read() as uow:
-        compiled = searching._statement(shape).compile(
-            uow.connection, compile_kwargs={"render_postcompile": True}
-        )
-        arguments = tuple(values.get(name, 0) for name in compiled.positiontup)
-        plan = uow.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", arguments).all()
+        searching._statement(shape).run(uow.connection, values)
+        text = searching._statement(shape)._compiled["sqlite"]._text
+        plan = uow.connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {text.text}", tuple(text.ordered(values))
+        ).all()
     steps = [row.detail for row in plan]
     assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step], steps
+
+
+def test_the_tag_that_is_rarest_of_late_leads(database):
+    seen = searching._SEEN
+    everywhere, now_and_then, never, a_few = 5, 6, 7, 8
+    rows = [{"term": everywhere, "version_id": number} for number in range(6 * seen)]
+    rows += [{"term": now_and_then, "version_id": number} for number in range(0, 6 * seen, 3)]
+    rows += [{"term": a_few, "version_id": number} for number in range(seen - 1)]
+    with database.write() as uow:
+        uow.connection.execute(tables.tags.insert(), rows)
+    with database.read() as uow:
+        assert searching._rarest_first(uow, [everywhere, now_and_then]) == [now_and_then, everywhere]
+        ordered = searching._rarest_first(uow, [everywhere, a_few, now_and_then, never])
+    assert set(ordered[:2]) == {never, a_few}
+    assert ordered[2:] == [now_and_then, everywhere]
