@@ -91,17 +91,25 @@ def _wanted(environ: Mapping[str, str]) -> List[str]:
 
 def _model(session: Any, path: Path) -> Union[tensors.TensorModel, converted.ConvertedModel]:
     inputs = [
-        tensors.Input(one.name, _dtype(one.type, path), _shape(one.shape)) for one in session.get_inputs()
+        tensors.Tensor(one.name, _dtype(one.type, path), _shape(one.shape)) for one in session.get_inputs()
     ]
+    outputs = [_output(one) for one in session.get_outputs()]
     known = converted.facts(session.get_modelmeta().custom_metadata_map)
     if known is not None:
-        return converted.ConvertedModel(inputs, session.run, known)
-    names = [one.name for one in session.get_outputs()]
+        return converted.ConvertedModel(inputs, session.run, known, outputs=outputs)
+    names = [one.name for one in outputs]
 
     def call(feeds: tensors.Feeds) -> Dict[str, Any]:
         return dict(zip(names, session.run(names, feeds)))
 
-    return tensors.TensorModel(inputs, call)
+    return tensors.TensorModel(inputs, call, outputs=outputs)
+
+
+def _output(one: Any) -> tensors.Tensor:
+    """Maps and sequences, which are no tensors, are answered as a text for each row."""
+    if one.type not in DTYPES:
+        return tensors.Tensor(one.name, "object", None)
+    return tensors.Tensor(one.name, DTYPES[one.type], _shape(one.shape))
 
 
 def _dtype(kind: str, path: Path) -> str:
