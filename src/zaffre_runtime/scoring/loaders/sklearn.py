@@ -7,7 +7,6 @@ requests, one call. Anything else (text, records, missing values) goes through p
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import sys
 import warnings
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from zaffre_runtime.scoring import arrays, batching, described, errors, swagger
-from zaffre_runtime.scoring.loaders import columns, features, frames, shortcuts
+from zaffre_runtime.scoring.loaders import columns, features, frames, linear, shortcuts
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
 
@@ -91,6 +90,7 @@ class SklearnModel:
         self._names: Optional[List[str]] = None if names is None else [str(name) for name in names]
         self._width: Optional[int] = getattr(model, "n_features_in_", None)
         self._needs_frame = self._names is not None and _nested(model)
+        self._direct = linear.methods(model, sklearn, sys.modules, np)
         self._features = features.columns(model, self._names, self._width)
         self._default = "predict_proba" if _answers_probabilities(model) else _first_method(model)
         self._orders: Dict[Tuple[str, ...], Optional[List[int]]] = {}
@@ -189,16 +189,19 @@ class SklearnModel:
         first = inputs[0]
         if first.key is None:
             method, table = first.value
-            return self._called(method, table, checked=True)
+            with self._context(**dict.fromkeys(self._checks, False)):
+                return self._called(method, table)
         array = arrays.table([one.value for one in inputs], self._np.float64, self._np, width=self._width)
-        return self._called(str(first.key), self._frame(array) if self._needs_frame else array, checked=False)
+        direct = self._direct.get(str(first.key))
+        if direct is not None:
+            return direct(array)
+        return self._called(str(first.key), self._frame(array) if self._needs_frame else array)
 
-    def _called(self, method: str, table: Any, *, checked: bool) -> Any:
-        with self._context(**dict.fromkeys(self._checks, False)) if checked else contextlib.nullcontext():
-            try:
-                return getattr(self._model, method)(table)
-            except (ValueError, TypeError, KeyError) as error:
-                raise errors.Refused(400, f"The model refused the input: {error}") from error
+    def _called(self, method: str, table: Any) -> Any:
+        try:
+            return getattr(self._model, method)(table)
+        except (ValueError, TypeError, KeyError) as error:
+            raise errors.Refused(400, f"The model refused the input: {error}") from error
 
     def _method(self, wanted: Any) -> str:
         if wanted is None:
