@@ -42,6 +42,7 @@ class ConvertedModel:
         known: Facts,
         *,
         outputs: List[tensors.Tensor],
+        here: Optional[Callable[[], None]] = None,
     ) -> None:
         import numpy as np
 
@@ -49,6 +50,7 @@ class ConvertedModel:
         self._inputs = inputs
         self._call = call
         self._known = known
+        self.here = here
         self._outputs = {one.name: one for one in outputs}
         shape = inputs[0].shape
         self._width = len(inputs) if len(inputs) > 1 else shape[1] if shape and len(shape) > 1 else None

@@ -34,6 +34,8 @@ def load(folder: Path) -> MlflowModel:
 
 
 class MlflowModel:
+    """Has no `here`: a pyfunc may be anybody's code, with connections or settings that belong to the thread that loaded it."""
+
     def __init__(self, model: Any, mlflow: Any) -> None:
         import numpy as np
         import pandas as pd

@@ -22,7 +22,7 @@ class Tensor(NamedTuple):
 class TensorModel:
     """`call` takes one array per input and gives one output per name; a single output is answered without its name.
 
-    `outputs` are what the model says of them."""
+    `outputs` are what the model says of them. `here` is None where calls belong to one thread (see `batching.Batched`)."""
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class TensorModel:
         call: Callable[[Feeds], Dict[str, Any]],
         *,
         outputs: Sequence[Tensor] = (),
+        here: Optional[Callable[[], None]] = None,
         keeps: Any = None,
     ) -> None:
         import numpy as np
@@ -37,6 +38,7 @@ class TensorModel:
         self._np = np
         self._inputs = inputs
         self._outputs = outputs
+        self.here = here
         self._call = call
         self._keeps = keeps  # what must live as long as `call`
         self._many = all(
