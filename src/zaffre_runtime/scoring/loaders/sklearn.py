@@ -122,6 +122,8 @@ class SklearnModel:
         if found is None:
             return self._parse_table(body)
         rows, columns = found.data, None
+        if rows and found.method is None and {len(row) for row in rows} == {self._width}:
+            return batching.Rows(rows, len(rows), self._default)  # nearly always
         if rows is None:
             given = found.input_data
             rows, columns = (given.data, given.columns) if isinstance(given, frames.Split) else (given, None)
