@@ -27,12 +27,12 @@ class ServerOperations:
         return made
 
     def collect_garbage(self, *, dry_run: bool = True) -> dict[str, Any]:
-        """Removes contents and built environments that nothing needs; a dry run only says which, and how much space
-        that would free."""
-        contents, built = (
+        """Removes inline models, contents and built environments that nothing needs; a dry run only says which, and how
+        much space that would free."""
+        models, contents, built = (
             self._scope.wire.send(
                 "POST", f"/api/v1/{room}/collection", parameters={"dry_run": dry_run}
             ).json()
-            for room in ("artifacts", "environments")
+            for room in ("models", "artifacts", "environments")
         )
-        return {**contents, **built, "bytes": contents["bytes"] + built["bytes"]}
+        return {**models, **contents, **built, "bytes": contents["bytes"] + built["bytes"]}

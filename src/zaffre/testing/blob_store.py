@@ -88,6 +88,22 @@ class BlobStoreContract:
         assert target.read_bytes() == content
         assert target.stat().st_mode & 0o777 == 0o444
 
+    def test_a_placing_that_nobody_wants_any_more_leaves_nothing(
+        self, blobs: ports.BlobStore, tmp_path: Path
+    ) -> None:
+        digest, file = write_file(tmp_path, secrets.token_bytes(2_000_000))
+        blobs.adopt(digest, file)
+        target = tmp_path / "placed"
+
+        def refuse() -> None:
+            raise InterruptedError("the server stops")
+
+        with pytest.raises(InterruptedError, match="the server stops"):
+            blobs.place(digest, target, check=refuse)
+        assert not target.exists()
+        blobs.place(digest, target)
+        assert target.stat().st_size == 2_000_000
+
     def test_removed_content_is_gone_but_what_was_placed_stays(
         self, blobs: ports.BlobStore, tmp_path: Path
     ) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import time
+import warnings
 from typing import Any, Callable, Dict, Hashable, List, Optional, Protocol
 
 import msgspec
@@ -12,6 +14,7 @@ import msgspec
 from zaffre_runtime.scoring import (
     answers,
     arrays,
+    described,
     errors,
     exchange,
     inference,
@@ -33,7 +36,8 @@ class Model(Protocol):
     """What a loader returns. All may raise `errors.Refused`.
 
     A model may have `from_tensors(named, method) -> Rows | None` beside these, which takes numpy arrays as they came (they
-    are not to be written to), and gives None where only a body like those of /score can say what is meant.
+    are not to be written to), and gives None where only a body like those of /score can say what is meant; and
+    `describe() -> described.Described`, what it takes and gives.
     """
 
     def parse(self, body: bytes) -> Rows: ...
@@ -45,38 +49,48 @@ class Model(Protocol):
 
 
 class Batched:
-    """`name` and `version` are the model's, as the inference protocol repeats them. `here` prepares the thread that calls it
-    for calls of the model, where it may be called on another than the one that loaded it."""
+    """`name`, `version` and `platform` are the model's, as the inference protocol repeats them. `here` prepares the thread that
+    calls it for calls of the model, where it may be called on another than the one that loaded it."""
 
-    def __init__(self, model: Model, most: int, *, name: str = "model", version: str = "1") -> None:
+    def __init__(
+        self, model: Model, most: int, *, name: str = "model", version: str = "1", platform: str = "python"
+    ) -> None:
         self.most = most
         self._model = model
         self._from_tensors = getattr(model, "from_tensors", _needs_a_body)
-        self._name, self._version = name, version
+        self._name, self._version, self._platform = name, version, platform
         self._joins = True
         self._schemas = model.schemas()
         self.here: Optional[Callable[[], None]] = getattr(model, "here", None)
-        self._methods = self._schemas.input.get("properties", {}).get("method", {}).get("enum", [])
+        self._methods: List[str] = self._schemas.input.get("properties", {}).get("method", {}).get("enum", [])
+        describe = getattr(model, "describe", None)
+        self._described: described.Described = describe() if describe is not None else described.NOTHING
+        self._seen: Dict[str, List[described.Tensor]] = {}
+        told = self._described.outputs
+        self._output = str(told[0]["name"]) if len(told) == 1 and not self._methods else inference_rows.OUTPUT
 
     def schemas(self) -> swagger.Schemas:
         return self._schemas
 
     def tensors(self) -> Dict[str, Any]:
-        """What the inference protocol says of the model."""
-        describe = getattr(self._model, "tensors", None)
-        inputs = describe() if describe is not None else []
-        outputs = [{"name": name, "datatype": "FP64", "shape": [-1]} for name in self._methods]
-        return {
-            "platform": type(self._model).__module__.rpartition(".")[2],
-            "inputs": inputs,
-            "outputs": outputs,
-        }
+        """What the inference protocol says of the model: its own words, else what it answered to the example."""
+        inputs, outputs = self._described
+        if not outputs:
+            outputs = list(itertools.chain.from_iterable(self._seen.values()))
+        return {"platform": self._platform, "inputs": inputs, "outputs": outputs}
 
     def warm_up(self) -> None:
-        """Score the example once, so that what libraries load late is there before the first caller is."""
-        example = json.dumps(self._schemas.input.get("example", {})).encode()
-        with contextlib.suppress(Exception):  # a model may well refuse an example of zeros
-            self._model.predict([self._model.parse(example)])
+        """Score the example once by each method, so that what libraries load late is there before the first caller is."""
+        example = self._schemas.input.get("example", {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an example of zeros means nothing
+            for method in self._methods or [""]:
+                name = method or self._output
+                asked = {**example, "method": method} if method else example
+                self._seen[name] = [described.tensor(name, "float64", None)] if method else []
+                with contextlib.suppress(Exception):  # a model may well refuse it
+                    output = self._model.predict([self._model.parse(json.dumps(asked).encode())])
+                    self._seen[name] = described.seen(inference_rows.outputs(output, _numpy(), name=name))
 
     def score(self, exchanges: List[exchange.Exchange]) -> List[answers.Answer]:
         alike = self._alike(exchanges)
@@ -149,7 +163,9 @@ class Batched:
         if request is None:
             return _plain(arrays.plain(part), exec_ms)
         try:
-            outputs = inference_rows.outputs(request, part, _numpy())
+            wanted = request.document.outputs
+            name = wanted[0].name if len(wanted) == 1 else self._output
+            outputs = inference_rows.outputs(part, _numpy(), name=name)
             return inference.encode(request, outputs, self._name, version=self._version, exec_ms=exec_ms)
         except errors.Refused as refusal:
             return inference.refusal(refusal.status, refusal.message)

@@ -7,6 +7,7 @@ only: they must fit the bytes that are there before any array is made.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import struct
@@ -35,6 +36,8 @@ DTYPES = {
     "BYTES": "object",
 }
 DATATYPES = {dtype: datatype for datatype, dtype in DTYPES.items()}
+_NARROW = frozenset(("FP16", "FP32"))
+"""A double that these cannot hold becomes infinite, unless numpy is told to say so, which takes longer than one row."""
 _FLOATS = frozenset((int, float))
 _KINDS: Dict[str, frozenset[type]] = {
     "b": frozenset((bool,)), "i": frozenset((int,)), "u": frozenset((int,)), "f": _FLOATS, "O": frozenset((str,)),
@@ -170,14 +173,22 @@ def _from_json(given: InputDocument, count: int, dtype: Any, *, numpy: Any) -> A
         array[:] = values
         return array.reshape(given.shape)
     if dtype.kind in "iu" and values:
-        limits = numpy.iinfo(dtype)
-        if min(values) < limits.min or max(values) > limits.max:
+        least, most = _limits(dtype, numpy)
+        if min(values) < least or max(values) > most:
             raise _wrong(given, f"has a value that {given.datatype} cannot hold")
     try:
+        if given.datatype not in _NARROW:
+            return numpy.array(values, dtype=dtype).reshape(given.shape)
         with numpy.errstate(over="raise"):
             return numpy.array(values, dtype=dtype).reshape(given.shape)
     except (OverflowError, FloatingPointError, ValueError) as error:
         raise _wrong(given, f"has a value that {given.datatype} cannot hold: {error}") from error
+
+
+@functools.cache
+def _limits(dtype: Any, numpy: Any) -> Tuple[int, int]:
+    limits = numpy.iinfo(dtype)
+    return int(limits.min), int(limits.max)
 
 
 def _flat(given: InputDocument, raw: bytes, dtype: Any) -> List[Any]:

@@ -64,16 +64,15 @@ def _shaped(values: List[Any], shape: Sequence[int]) -> Any:
     return [_shaped(values[index * step : (index + 1) * step], shape[1:]) for index in range(shape[0])]
 
 
-def outputs(request: inference.Request, output: Any, numpy: Any) -> Dict[str, Any]:
-    """Arrays by name. A model with one output that has no name answers it under the name that was asked for."""
+def outputs(output: Any, numpy: Any, *, name: str) -> Dict[str, Any]:
+    """Arrays by name; `name` is for an output that has none of its own."""
     if isinstance(output, dict):
-        return {str(name): _array(value, numpy) for name, value in output.items()}
+        return {str(key): _array(value, numpy) for key, value in output.items()}
     if hasattr(output, "columns") and hasattr(output, "iloc"):
-        return {str(name): _array(output[name].to_numpy(), numpy) for name in output.columns}
+        return {str(column): _array(output[column].to_numpy(), numpy) for column in output.columns}
     if isinstance(output, (list, tuple)) and len(output) > 1 and all(hasattr(one, "shape") for one in output):
         return {f"{OUTPUT}-{index}": _array(one, numpy) for index, one in enumerate(output)}
-    wanted = request.document.outputs
-    return {wanted[0].name if len(wanted) == 1 else OUTPUT: _array(output, numpy)}
+    return {name: _array(output, numpy)}
 
 
 def _array(value: Any, numpy: Any) -> Any:

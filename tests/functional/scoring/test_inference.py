@@ -57,7 +57,7 @@ def test_health_and_what_the_model_takes(replica):
     metadata = replica.ask("GET", "/v2/models/iris/versions/7").json()
     assert (metadata["name"], metadata["versions"]) == ("iris", ["7"])
     assert metadata["inputs"] == [{"name": "data", "datatype": "FP64", "shape": [-1, 4]}]
-    assert {"name": "predict_proba", "datatype": "FP64", "shape": [-1]} in metadata["outputs"]
+    assert {"name": "predict_proba", "datatype": "FP64", "shape": [-1, 3]} in metadata["outputs"]
     assert replica.ask("POST", "/v2/health/live").status == 405
     assert replica.ask("GET", INFER).status == 405
     assert replica.ask("GET", "/v2/models/other").status == 404

@@ -91,6 +91,7 @@ EXPECTED = {
     ("get", WS + "/trees/{digest}"): (READ, None),
     ("post", "/api/v1/artifacts/collection"): (SERVER, None),
     ("post", "/api/v1/environments/collection"): (SERVER, None),
+    ("post", "/api/v1/models/collection"): (SERVER, None),
     **of_noun("models", MODEL),
     **deletions("models"),
     ("post", WS + "/models/{name}/versions/{version}/convert"): (WRITE, {}),

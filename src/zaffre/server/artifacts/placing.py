@@ -3,25 +3,51 @@
 Files are read-only and may be shared with the blob store; folders are 0755, because processes run as another user.
 """
 
-from collections.abc import Iterable
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from zaffre.contracts import manifests
+from zaffre.server.artifacts import ports
 
 
 class Placer(Protocol):
     """What of a blob store is used here."""
 
-    def place(self, digest: str, target: Path) -> None: ...
+    def place(self, digest: str, target: Path, *, check: ports.Check) -> None: ...
 
 
-def fill(target: Path, entries: Iterable[manifests.FileEntry], above: str, blobs: Placer) -> None:
-    """Place entries below `target`, named relative to the folder `above`. Names were checked when they were stored."""
+def fill(
+    target: Path,
+    entries: Iterable[manifests.FileEntry],
+    above: str,
+    *,
+    blobs: Placer,
+    check: ports.Check = ports.wanted,
+) -> None:
+    """Place entries below `target`, named relative to the folder `above`. Names were checked when they were stored.
+
+    Raises as the blob store does, and what `check` raises; then there is no target.
+    """
     target.mkdir(mode=0o755, parents=True)
-    for entry in entries:
-        name = manifests.check_name(entry.path)
-        relative = name.removeprefix(above + "/") if above else name
-        file = target / relative
-        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        blobs.place(entry.digest, file)
+    with whole(target):
+        for entry in entries:
+            name = manifests.check_name(entry.path)
+            relative = name.removeprefix(above + "/") if above else name
+            file = target / relative
+            file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            blobs.place(entry.digest, file, check=check)
+
+
+@contextlib.contextmanager
+def whole(folder: Path) -> Iterator[None]:
+    """A folder that is filled within is gone when that fails, or is given up."""
+    is_whole = False
+    try:
+        yield
+        is_whole = True
+    finally:
+        if not is_whole:
+            shutil.rmtree(folder, ignore_errors=True)

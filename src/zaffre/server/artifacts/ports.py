@@ -1,8 +1,15 @@
 """The port to wherever blobs are kept. Backends stand in `backends/`; the composition root picks one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
+
+Check = Callable[[], None]
+"""Raises when the work shall not go on."""
+
+
+def wanted() -> None:
+    """Nobody gives this up."""
 
 
 class BlobStore(Protocol):
@@ -19,8 +26,11 @@ class BlobStore(Protocol):
         """The bytes from `start` up to `stop`, in pieces. Raises NotFound at the first piece when absent."""
         ...
 
-    def place(self, digest: str, target: Path) -> None:
-        """Put a read-only file with the content at `target`, which must not exist. Raises NotFound when absent."""
+    def place(self, digest: str, target: Path, *, check: Check = wanted) -> None:
+        """Put a read-only file with the content at `target`, which must not exist. Raises NotFound when absent.
+
+        `check` is asked before and between pieces; what it raises ends the placing, and nothing is at `target` then.
+        """
         ...
 
     def remove(self, digest: str) -> None:

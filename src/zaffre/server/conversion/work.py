@@ -92,7 +92,7 @@ def _run(
         errands.Errand(lambda line: progress(0.1, f"Preparing the environment: {line.strip()}"), check),
     )
     check()
-    folder = _place(means, job_id, workspace, request)
+    folder = _place(means, job_id, workspace, request, check=check)
     means.runner.start(_spec(means, job_id, request, built, folder))
     while not means.runner.wait(job_id, timeout_s=_LOOK_S):
         progress(0.5, _newest_line(means.runner.logs(job_id, lines=1)))
@@ -106,7 +106,7 @@ def _run(
     return _answer(means.runner, job_id)
 
 
-def _place(means: Means, job_id: str, workspace: str, request: dict[str, Any]) -> Path:
+def _place(means: Means, job_id: str, workspace: str, request: dict[str, Any], *, check: Check) -> Path:
     """The model, and the sample if one was given, on disk."""
     folder = means.folder / job_id
     if folder.exists():
@@ -120,7 +120,8 @@ def _place(means: Means, job_id: str, workspace: str, request: dict[str, Any]) -
         with means.database.read() as uow:
             files = artifacts.find(uow, workspace, text).files
         entries = [manifests.FileEntry(path=file.path, size=file.size, digest=file.digest) for file in files]
-        placing.fill(folder / name, entries, address.path.rpartition("/")[0], means.blobs.store)
+        above = address.path.rpartition("/")[0]
+        placing.fill(folder / name, entries, above, blobs=means.blobs.store, check=check)
     return folder
 
 

@@ -48,7 +48,10 @@ def load(settings: config.Config) -> NoCode:
     folder = _model_folder(settings)
     loader, path = _choose(folder, settings.model_kind)
     name, version = inference_routes.model_name(settings)
-    scorer = batching.Batched(loader.load(path), settings.max_batch, name=name, version=version)
+    platform = loader.load.__module__.rpartition(".")[2]
+    scorer = batching.Batched(
+        loader.load(path), settings.max_batch, name=name, version=version, platform=platform
+    )
     scorer.warm_up()
     return scorer
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from zaffre_runtime.scoring import arrays, batching, errors, swagger
-from zaffre_runtime.scoring.loaders import frames, tensors
+from zaffre_runtime.scoring import arrays, batching, described, errors, swagger
+from zaffre_runtime.scoring.loaders import columns, frames, tensors
 
 METHODS, METHOD, COLUMNS = "zaffre.methods", "zaffre.method", "zaffre.columns"
 
@@ -37,9 +37,12 @@ class ConvertedModel:
 
     def __init__(
         self,
-        inputs: List[tensors.Input],
+        inputs: List[tensors.Tensor],
         call: Callable[[List[str], tensors.Feeds], List[Any]],
         known: Facts,
+        *,
+        outputs: List[tensors.Tensor],
+        here: Optional[Callable[[], None]] = None,
     ) -> None:
         import numpy as np
 
@@ -47,6 +50,8 @@ class ConvertedModel:
         self._inputs = inputs
         self._call = call
         self._known = known
+        self.here = here
+        self._outputs = {one.name: one for one in outputs}
         shape = inputs[0].shape
         self._width = len(inputs) if len(inputs) > 1 else shape[1] if shape and len(shape) > 1 else None
         self._numeric = all(one.dtype != "object" for one in inputs)
@@ -66,18 +71,31 @@ class ConvertedModel:
             given, {"type": "array", "items": {"type": "object"}}, swagger.ANYTHING.versions
         )
 
+    def describe(self) -> described.Described:
+        """Inputs by the names that requests give them, outputs by the methods whose answers they are."""
+        by_column = self._known.columns if len(self._inputs) > 1 else None
+        names = by_column or [one.name for one in self._inputs]
+        inputs = [described.tensor(name, one.dtype, one.shape) for name, one in zip(names, self._inputs)]
+        return described.Described(inputs, [self._output(method) for method in self._known.methods])
+
+    def _output(self, method: str) -> described.Tensor:
+        name, how = self._known.methods[method]
+        one = self._outputs[name]
+        dtype = "bool" if how == "bool" else one.dtype
+        return described.tensor(method, dtype, one.shape if how in ("all", "bool") else None)
+
     def parse(self, body: bytes) -> batching.Rows:
         found = frames.numbers(body) if self._numeric else None
         if found is None:
-            rows, columns, method = self._table(body)
+            rows, names, method = self._table(body)
         else:
             given: Any = found.data if found.input_data is None else found.input_data
-            rows, columns = (given.data, given.columns) if isinstance(given, frames.Split) else (given, None)
+            rows, names = (given.data, given.columns) if isinstance(given, frames.Split) else (given, None)
             method = self._method(found.method)
         if not rows:
             raise errors.Refused(400, "There is no row to score.")
-        order = self._order(columns)
-        width = len(columns) if columns is not None and order is not None else self._width
+        order = self._order(names)
+        width = len(names) if names is not None and order is not None else self._width
         if width is not None:
             arrays.rectangular(rows, width, refuse=_refusal)
         if order is not None:
@@ -85,15 +103,37 @@ class ConvertedModel:
         return batching.Rows(rows, len(rows), method)
 
     def from_tensors(self, named: Dict[str, Any], method: Optional[str]) -> Optional[batching.Rows]:
-        """Rows of numbers; text and columns by their names go the long way."""
-        array = next(iter(named.values()))
-        one = len(named) == 1 and len(self._inputs) == 1 and self._numeric
+        """Rows of numbers, and columns by their names; rows of text go the long way."""
+        if len(named) > 1:
+            return self._from_columns(columns.named(named, self._np), method)
+        (array,) = named.values()
+        one = len(self._inputs) == 1 and self._numeric
         if not one or array.ndim != 2 or array.dtype.kind not in "iuf" or not len(array):
             return None
         if self._width is not None and array.shape[1] != self._width:
             raise _refusal(f"row 0 has {array.shape[1]} values, the model takes {self._width}")
         rows = self._np.require(array, self._inputs[0].dtype, ["C", "A"])
         return batching.Rows(rows, len(rows), self._method(method))
+
+    def _from_columns(
+        self, named: Optional[Dict[str, Any]], method: Optional[str]
+    ) -> Optional[batching.Rows]:
+        """One array for each input, or for the only one; None where a value is not of its input's type."""
+        if named is None:
+            return None
+        order = self._order(list(named))
+        given = list(named.values())
+        given = given if order is None else [given[index] for index in order]
+        if self._width is not None and len(given) != self._width:
+            raise _refusal(f"row 0 has {len(given)} values, the model takes {self._width}")
+        dtypes = [one.dtype for one in self._inputs] * (len(given) if len(self._inputs) == 1 else 1)
+        if not all(_takes(one, dtype, self._np) for one, dtype in zip(given, dtypes)):
+            return None
+        parts = [self._np.array(one, dtype=dtype) for one, dtype in zip(given, dtypes)]
+        value: Any = tuple(part.reshape(-1, 1) for part in parts)
+        if len(self._inputs) == 1:
+            value = self._np.column_stack(parts)
+        return batching.Rows(value, len(parts[0]), self._method(method))
 
     def predict(self, inputs: List[batching.Rows]) -> Any:
         rows = [one.value for one in inputs]
@@ -108,11 +148,17 @@ class ConvertedModel:
             if len(self._inputs) == 1:
                 return {self._inputs[0].name: arrays.table(parts, self._inputs[0].dtype, self._np)}
             return {
-                one.name: self._np.array([[row[index]] for rows in parts for row in rows], dtype=one.dtype)
+                one.name: self._np.concatenate([self._column(part, index) for part in parts])
                 for index, one in enumerate(self._inputs)
             }
         except (ValueError, TypeError, OverflowError) as error:
             raise errors.Refused(400, f"The rows are not what the model takes: {error}") from error
+
+    def _column(self, part: Any, index: int) -> Any:
+        """Of one request: rows as they came in a body, or a tuple of columns."""
+        if isinstance(part, tuple):
+            return part[index]
+        return self._np.array([[row[index]] for row in part], dtype=self._inputs[index].dtype)
 
     def _table(self, body: bytes) -> Tuple[List[Any], Optional[List[str]], str]:
         """Anything but rows of numbers: text, records, missing values."""
@@ -122,17 +168,17 @@ class ConvertedModel:
             raise errors.Refused(
                 400, f"The body has the unknown key {unknown[0]!r}; it takes {frames.SHAPES} and `method`."
             )
-        rows, columns = found.data, found.columns
+        rows, names = found.data, found.columns
         if isinstance(rows, dict):
-            raise errors.Refused(400, f"Columns by name are not taken: {frames.SHAPES}.")
+            rows, names = frames.transposed(rows)
         if rows and all(isinstance(row, dict) for row in rows):
-            columns = list(rows[0])
-            if any(set(row) != set(columns) for row in rows):
+            names = list(rows[0])
+            if any(set(row) != set(names) for row in rows):
                 raise errors.Refused(400, "The records do not have the same columns.")
-            rows = [[row[name] for name in columns] for row in rows]
+            rows = [[row[name] for name in names] for row in rows]
         if not all(isinstance(row, list) for row in rows):
             raise errors.Refused(400, f"Each row must be an array of values: {frames.SHAPES}.")
-        return rows, columns, self._method(found.body.get("method"))
+        return rows, names, self._method(found.body.get("method"))
 
     def _method(self, wanted: Any) -> str:
         if wanted is None:
@@ -142,14 +188,21 @@ class ConvertedModel:
             raise errors.Refused(400, f"The model has no method {wanted!r}; it has: {there}.")
         return str(wanted)
 
-    def _order(self, columns: Optional[List[str]]) -> Optional[List[int]]:
+    def _order(self, given: Optional[List[str]]) -> Optional[List[int]]:
         """Where the model's columns stand among the given ones; None when either has no names."""
-        if columns is None or self._known.columns is None:
+        if given is None or self._known.columns is None:
             return None
-        missing = [name for name in self._known.columns if name not in columns]
+        missing = [name for name in self._known.columns if name not in given]
         if missing:
             raise errors.Refused(400, f"Columns that the model needs are missing: {', '.join(missing)}.")
-        return [columns.index(name) for name in self._known.columns]
+        return [given.index(name) for name in self._known.columns]
+
+
+def _takes(column: Any, dtype: str, numpy: Any) -> bool:
+    """Texts are lists, and only whole numbers go into whole numbers."""
+    if isinstance(column, list) or dtype == "object":
+        return isinstance(column, list) and dtype == "object"
+    return bool(numpy.can_cast(column.dtype, dtype, "same_kind"))
 
 
 def _refusal(text: str) -> errors.Refused:

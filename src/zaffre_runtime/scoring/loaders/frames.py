@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import msgspec
 
@@ -83,3 +83,12 @@ def _names(columns: Any) -> Optional[List[str]]:
     if len(set(columns)) != len(columns):
         raise errors.Refused(400, "`columns` names a column twice.")
     return columns
+
+
+def transposed(named: Dict[str, Any]) -> Tuple[List[List[Any]], List[str]]:
+    """Columns by name, as MLflow's named tensors of one column each, as rows and their names."""
+    columns = [[item[0] if isinstance(item, list) and len(item) == 1 else item for item in column]
+               if isinstance(column, list) else [column] for column in named.values()]  # fmt: skip
+    if len({len(column) for column in columns}) > 1:
+        raise errors.Refused(400, "The columns of `input_data` have different lengths.")
+    return [list(row) for row in zip(*columns)], list(named)

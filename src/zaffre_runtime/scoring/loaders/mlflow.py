@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Hashable, Iterable, List, Optional
 
-from zaffre_runtime.scoring import batching, errors, swagger
+from zaffre_runtime.scoring import batching, described, errors, inference_rows, swagger
 from zaffre_runtime.scoring.loaders import columns, frames
 
 BY_ROW = frozenset(("sklearn", "xgboost", "lightgbm", "catboost", "onnx"))
@@ -34,6 +34,8 @@ def load(folder: Path) -> MlflowModel:
 
 
 class MlflowModel:
+    """Has no `here`: a pyfunc may be anybody's code, with connections or settings that belong to the thread that loaded it."""
+
     def __init__(self, model: Any, mlflow: Any) -> None:
         import numpy as np
         import pandas as pd
@@ -70,6 +72,11 @@ class MlflowModel:
             given, {"type": "array", "items": {"type": "object"}}, swagger.ANYTHING.versions
         )
 
+    def describe(self) -> described.Described:
+        """The signature. Outputs that it does not tell are seen when the model is warmed up."""
+        outputs = self._model.metadata.get_output_schema()
+        return described.Described(_told(self._schema, "data"), _told(outputs, inference_rows.OUTPUT))
+
     def parse(self, body: bytes) -> batching.Rows:
         return self._parse_floats(body) or self._parse_table(body)
 
@@ -103,9 +110,11 @@ class MlflowModel:
         return batching.Rows((value, params), _size(value), self._key(value, params))
 
     def from_tensors(self, named: Dict[str, Any], method: Optional[str]) -> Optional[batching.Rows]:
-        """Rows or columns without a body between; a signature of tensors, and what makes no table, goes the long way."""
-        if self._tensors or method is not None:
+        """Rows or columns without a body between; what makes no table goes the long way."""
+        if method is not None:
             return None
+        if self._tensors:
+            return self._of_the_signature(named)
         if len(named) == 1:
             (array,) = named.values()
             return self._from_rows(array)
@@ -120,6 +129,22 @@ class MlflowModel:
         except (ValueError, TypeError, OverflowError):  # the long way says what is wrong
             return None
         return batching.Rows((value, None), len(value), self._key(value, None))
+
+    def _of_the_signature(self, named: Dict[str, Any]) -> Optional[batching.Rows]:
+        """Tensors of the signature's types, where no number can be lost on the way."""
+        specs = self._schema.inputs
+        if len(named) == 1 and len(specs) == 1:
+            named = {specs[0].name: next(iter(named.values()))}
+        if named.keys() != {one.name for one in specs}:
+            return None
+        arrays = [(named[one.name], one.type) for one in specs]
+        if any(
+            given.dtype.kind == "O" or not self._np.can_cast(given.dtype, wanted) for given, wanted in arrays
+        ):
+            return None
+        # Models may write to what they are given.
+        value = {one.name: self._np.array(named[one.name], dtype=one.type) for one in specs}
+        return batching.Rows((value if self._names is not None else value[None], None), _size(value))
 
     def _from_rows(self, array: Any) -> Optional[batching.Rows]:
         table = columns.wide(array, self._np) if array.ndim == 2 and len(array) else None
@@ -207,6 +232,25 @@ class MlflowModel:
             elif kind == "datetime":
                 frame[column.name] = self._pd.to_datetime(frame[column.name])
         return frame
+
+
+_DTYPES = {
+    "boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64"
+}  # fmt: skip
+
+
+def _told(schema: Any, otherwise: str) -> List[described.Tensor]:
+    """Named columns are a tensor each; columns without names are the columns of one."""
+    if schema is None:
+        return []
+    specs = schema.inputs
+    if schema.is_tensor_spec():
+        return [described.tensor(one.name or otherwise, one.type.name, one.shape) for one in specs]
+    if schema.has_input_names():
+        return [described.tensor(one.name, _DTYPES.get(_kind(one), "object"), [None, 1]) for one in specs]
+    kinds = {_DTYPES.get(_kind(one), "object") for one in specs}
+    kind = kinds.pop() if len(kinds) == 1 else "object"
+    return [described.tensor(otherwise, kind, [None] if len(specs) == 1 else [None, len(specs)])]
 
 
 def _sample(kind: str) -> Any:

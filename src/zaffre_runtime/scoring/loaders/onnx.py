@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 from zaffre_runtime.scoring import errors
 from zaffre_runtime.scoring.loaders import converted, tensors
 
 # Set by the server from the deployment's settings.
 PROVIDERS, CORES = "ZAFFRE_ONNX_PROVIDERS", "ZAFFRE_CPU_CORES"
+
+_ON_ANY_THREAD = frozenset(("CPUExecutionProvider", "AzureExecutionProvider"))
+"""The second is in every usual build, and only passes on operators that name a remote model."""
 
 DTYPES = {
     "tensor(float)": "float32",
@@ -91,17 +94,34 @@ def _wanted(environ: Mapping[str, str]) -> List[str]:
 
 def _model(session: Any, path: Path) -> Union[tensors.TensorModel, converted.ConvertedModel]:
     inputs = [
-        tensors.Input(one.name, _dtype(one.type, path), _shape(one.shape)) for one in session.get_inputs()
+        tensors.Tensor(one.name, _dtype(one.type, path), _shape(one.shape)) for one in session.get_inputs()
     ]
+    outputs = [_output(one) for one in session.get_outputs()]
     known = converted.facts(session.get_modelmeta().custom_metadata_map)
     if known is not None:
-        return converted.ConvertedModel(inputs, session.run, known)
-    names = [one.name for one in session.get_outputs()]
+        return converted.ConvertedModel(inputs, session.run, known, outputs=outputs, here=_here(session))
+    names = [one.name for one in outputs]
 
     def call(feeds: tensors.Feeds) -> Dict[str, Any]:
         return dict(zip(names, session.run(names, feeds)))
 
-    return tensors.TensorModel(inputs, call)
+    return tensors.TensorModel(inputs, call, outputs=outputs, here=_here(session))
+
+
+def _here(session: Any) -> Optional[Callable[[], None]]:
+    """A session may be run on any thread, and needs nothing done for it; other providers than the CPU's keep memory for each."""
+    return _ready if set(session.get_providers()) <= _ON_ANY_THREAD else None
+
+
+def _ready() -> None:
+    """A thread needs no preparation."""
+
+
+def _output(one: Any) -> tensors.Tensor:
+    """Maps and sequences, which are no tensors, are answered as a text for each row."""
+    if one.type not in DTYPES:
+        return tensors.Tensor(one.name, "object", None)
+    return tensors.Tensor(one.name, DTYPES[one.type], _shape(one.shape))
 
 
 def _dtype(kind: str, path: Path) -> str:

@@ -7,15 +7,14 @@ requests, one call. Anything else (text, records, missing values) goes through p
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import sys
 import warnings
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from zaffre_runtime.scoring import arrays, batching, errors, swagger
-from zaffre_runtime.scoring.loaders import frames, shortcuts
+from zaffre_runtime.scoring import arrays, batching, described, errors, swagger
+from zaffre_runtime.scoring.loaders import columns, features, frames, linear, shortcuts
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
 
@@ -91,6 +90,8 @@ class SklearnModel:
         self._names: Optional[List[str]] = None if names is None else [str(name) for name in names]
         self._width: Optional[int] = getattr(model, "n_features_in_", None)
         self._needs_frame = self._names is not None and _nested(model)
+        self._direct = linear.methods(model, sklearn, sys.modules, np)
+        self._features = features.columns(model, self._names, self._width)
         self._default = "predict_proba" if _answers_probabilities(model) else _first_method(model)
         self._orders: Dict[Tuple[str, ...], Optional[List[int]]] = {}
 
@@ -100,7 +101,7 @@ class SklearnModel:
 
     def schemas(self) -> swagger.Schemas:
         rows = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
-        example = [[0.0] * (self._width or 1)]
+        example = [[one.example for one in self._features]]
         method = {"type": "string", "enum": [name for name in METHODS if hasattr(self._model, name)]}
         given = {
             "type": "object",
@@ -111,15 +112,18 @@ class SklearnModel:
             given, {"type": "array", "items": {"type": "object"}}, swagger.ANYTHING.versions
         )
 
-    def tensors(self) -> List[Dict[str, Any]]:
-        """The input in the words of the inference protocol; its name is not looked at."""
-        return [{"name": "data", "datatype": "FP64", "shape": [-1, self._width or -1]}]
+    def describe(self) -> described.Described:
+        """The outputs are seen when the model is warmed up."""
+        inputs = features.tensors(self._features, named=self._names is not None, width=self._width)
+        return described.Described(inputs, [])
 
     def parse(self, body: bytes) -> batching.Rows:
         found = frames.numbers(body)
         if found is None:
             return self._parse_table(body)
         rows, columns = found.data, None
+        if rows and found.method is None and {len(row) for row in rows} == {self._width}:
+            return batching.Rows(rows, len(rows), self._default)  # nearly always
         if rows is None:
             given = found.input_data
             rows, columns = (given.data, given.columns) if isinstance(given, frames.Split) else (given, None)
@@ -136,32 +140,70 @@ class SklearnModel:
         return batching.Rows(rows, len(rows), method)
 
     def from_tensors(self, named: Dict[str, Any], method: Optional[str]) -> Optional[batching.Rows]:
-        """Finite numbers in rows; what else there may be goes the long way."""
-        array = next(iter(named.values()))
-        if len(named) > 1 or array.ndim != 2 or array.dtype.kind not in "iuf" or not len(array):
+        """Finite numbers in rows, columns by their names, and text; what else there may be goes the long way."""
+        if len(named) > 1:
+            return self._from_columns(columns.named(named, self._np), method)
+        (array,) = named.values()
+        if array.ndim != 2 or not len(array):
             return None
-        if self._width is not None and array.shape[1] != self._width:
-            raise _refusal(f"row 0 has {array.shape[1]} values, the model takes {self._width}")
+        if array.dtype.kind == "O":
+            names = self._names or [str(index) for index in range(array.shape[1])]
+            self._check_width(array.shape[1])
+            return self._from_columns(columns.named(dict(zip(names, array.T)), self._np), method)
+        if array.dtype.kind not in "iuf":
+            return None
+        self._check_width(array.shape[1])
         # Estimators may write to what they are given, and not all of them to other numbers than these.
         table = self._np.array(array, dtype=self._np.float64)
         if not self._np.isfinite(table).all():
             return None
         return batching.Rows(table, len(table), self._method(method))
 
+    def _from_columns(
+        self, named: Optional[Dict[str, Any]], method: Optional[str]
+    ) -> Optional[batching.Rows]:
+        """A frame where the model takes one; else one array: numbers in the type of all bodies, or anything as objects."""
+        if named is None:
+            return None
+        if self._order(list(named)) is not None:
+            named = {name: named[name] for name in self._names or ()}
+        self._check_width(len(named))
+        size = len(next(iter(named.values())))
+        wanted = self._method(method)
+        if self._needs_frame:
+            return batching.Rows((wanted, self._frame(named)), size)
+        kinds = {"O" if isinstance(one, list) else one.dtype.kind for one in named.values()}
+        if kinds <= {"i", "f"}:
+            table = self._np.column_stack(list(named.values())).astype(self._np.float64, copy=False)
+            return batching.Rows(table, size, wanted)
+        if "O" not in kinds:
+            return None
+        table = self._np.empty((size, len(named)), dtype=object)
+        for index, one in enumerate(named.values()):
+            table[:, index] = one if isinstance(one, list) else one.tolist()
+        return batching.Rows((wanted, table), size)
+
+    def _check_width(self, width: int) -> None:
+        if self._width is not None and width != self._width:
+            raise _refusal(f"row 0 has {width} values, the model takes {self._width}")
+
     def predict(self, inputs: List[batching.Rows]) -> Any:
         first = inputs[0]
         if first.key is None:
             method, table = first.value
-            return self._called(method, table, checked=True)
+            with self._context(**dict.fromkeys(self._checks, False)):
+                return self._called(method, table)
         array = arrays.table([one.value for one in inputs], self._np.float64, self._np, width=self._width)
-        return self._called(str(first.key), self._frame(array) if self._needs_frame else array, checked=False)
+        direct = self._direct.get(str(first.key))
+        if direct is not None:
+            return direct(array)
+        return self._called(str(first.key), self._frame(array) if self._needs_frame else array)
 
-    def _called(self, method: str, table: Any, *, checked: bool) -> Any:
-        with self._context(**dict.fromkeys(self._checks, False)) if checked else contextlib.nullcontext():
-            try:
-                return getattr(self._model, method)(table)
-            except (ValueError, TypeError, KeyError) as error:
-                raise errors.Refused(400, f"The model refused the input: {error}") from error
+    def _called(self, method: str, table: Any) -> Any:
+        try:
+            return getattr(self._model, method)(table)
+        except (ValueError, TypeError, KeyError) as error:
+            raise errors.Refused(400, f"The model refused the input: {error}") from error
 
     def _method(self, wanted: Any) -> str:
         if wanted is None:
@@ -183,7 +225,7 @@ class SklearnModel:
         method = self._method(found.body.get("method"))
         rows, columns = found.data, found.columns
         if isinstance(rows, dict):
-            rows, columns = _transposed(rows)
+            rows, columns = frames.transposed(rows)
         if rows and all(isinstance(row, dict) for row in rows):
             rows, columns = _from_records(rows)
         if not rows:
@@ -254,12 +296,3 @@ def _from_records(records: List[Dict[str, Any]]) -> Tuple[List[List[Any]], List[
                 400, f"Row {index} does not have the same columns as row 0 ({', '.join(columns)})."
             )
     return [[record[name] for name in columns] for record in records], columns
-
-
-def _transposed(named: Dict[str, Any]) -> Tuple[List[List[Any]], List[str]]:
-    """Columns by name, as MLflow's named tensors of one column each."""
-    columns = [[item[0] if isinstance(item, list) and len(item) == 1 else item for item in column]
-               if isinstance(column, list) else [column] for column in named.values()]  # fmt: skip
-    if len({len(column) for column in columns}) > 1:
-        raise errors.Refused(400, "The columns of `input_data` have different lengths.")
-    return [list(row) for row in zip(*columns)], list(named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from zaffre_runtime.scoring import errors
 from zaffre_runtime.scoring.loaders import tensors
@@ -34,15 +34,21 @@ def load(folder: Path) -> tensors.TensorModel:
 
 def _model(model: Any, signature: Any, *, tf: Any) -> tensors.TensorModel:
     _, named = signature.structured_input_signature
-    inputs = [tensors.Input(name, _dtype(spec), _shape(spec.shape)) for name, spec in named.items()]
+    inputs = [tensors.Tensor(name, _dtype(spec), _shape(spec.shape)) for name, spec in named.items()]
 
     def call(feeds: tensors.Feeds) -> Dict[str, Any]:
         given = {name: tf.constant(array, dtype=named[name].dtype) for name, array in feeds.items()}
         return {name: tensor.numpy() for name, tensor in signature(**given).items()}
 
-    return tensors.TensorModel(
-        inputs, call, keeps=model
-    )  # a signature holds its model's variables only weakly
+    # A signature holds its model's variables only weakly.
+    return tensors.TensorModel(inputs, call, outputs=_outputs(signature), keeps=model)
+
+
+def _outputs(signature: Any) -> List[tensors.Tensor]:
+    named = signature.structured_outputs
+    if not isinstance(named, dict):
+        return []
+    return [tensors.Tensor(name, _dtype(spec), _shape(spec.shape)) for name, spec in named.items()]
 
 
 def _dtype(spec: Any) -> Any:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from zaffre_runtime.scoring import batching, errors, inference, swagger
+from zaffre_runtime.scoring import batching, described, errors, swagger
 from zaffre_runtime.scoring.loaders import frames
 
 Shape = Tuple[Optional[int], ...]
 Feeds = Dict[str, Any]
 
 
-class Input(NamedTuple):
+class Tensor(NamedTuple):
     """`dtype` is numpy's; None in `shape` is any size. The whole shape is None when the model does not say."""
 
     name: str
@@ -20,15 +20,25 @@ class Input(NamedTuple):
 
 
 class TensorModel:
-    """`call` takes one array per input and gives one output per name; a single output is answered without its name."""
+    """`call` takes one array per input and gives one output per name; a single output is answered without its name.
+
+    `outputs` are what the model says of them. `here` is None where calls belong to one thread (see `batching.Batched`)."""
 
     def __init__(
-        self, inputs: List[Input], call: Callable[[Feeds], Dict[str, Any]], *, keeps: Any = None
+        self,
+        inputs: List[Tensor],
+        call: Callable[[Feeds], Dict[str, Any]],
+        *,
+        outputs: Sequence[Tensor] = (),
+        here: Optional[Callable[[], None]] = None,
+        keeps: Any = None,
     ) -> None:
         import numpy as np
 
         self._np = np
         self._inputs = inputs
+        self._outputs = outputs
+        self.here = here
         self._call = call
         self._keeps = keeps  # what must live as long as `call`
         self._many = all(
@@ -49,16 +59,11 @@ class TensorModel:
         }
         return swagger.Schemas(given, {"type": "object"}, swagger.ANYTHING.versions)
 
-    def tensors(self) -> List[Dict[str, Any]]:
-        """The inputs in the words of the inference protocol."""
-        return [
-            {
-                "name": one.name,
-                "datatype": inference.DATATYPES.get(self._np.dtype(one.dtype).name, "BYTES"),
-                "shape": [-1 if size is None else size for size in one.shape or (None,)],
-            }
-            for one in self._inputs
-        ]
+    def describe(self) -> described.Described:
+        return described.Described(
+            [_described(one, self._np) for one in self._inputs],
+            [_described(one, self._np) for one in self._outputs],
+        )
 
     def parse(self, body: bytes) -> batching.Rows:
         found = frames.numbers(body)
@@ -110,7 +115,7 @@ class TensorModel:
             wrong = f"{missing[0]!r} is missing" if missing else f"{unknown[0]!r} is unknown"
             raise errors.Refused(400, f"The inputs do not fit the model: {wrong}. It takes {self._wanted()}.")
 
-    def _typed(self, wanted: Input, array: Any) -> Any:
+    def _typed(self, wanted: Tensor, array: Any) -> Any:
         """The array itself where it is of the model's type; else a copy, if no value is lost but digits of a fraction."""
         if not self._np.can_cast(array.dtype, wanted.dtype, "same_kind") or self._overflows(
             array, wanted.dtype
@@ -128,7 +133,7 @@ class TensorModel:
         limits = self._np.iinfo(dtype)
         return bool(array.min() < limits.min or array.max() > limits.max)
 
-    def _array(self, wanted: Input, value: Any) -> Any:
+    def _array(self, wanted: Tensor, value: Any) -> Any:
         try:
             array = self._np.array(value, dtype=wanted.dtype)
         except (ValueError, TypeError, OverflowError) as error:
@@ -138,7 +143,7 @@ class TensorModel:
         return self._fitting(wanted, array)
 
     @staticmethod
-    def _fitting(wanted: Input, array: Any) -> Any:
+    def _fitting(wanted: Tensor, array: Any) -> Any:
         if not _fits(array.shape, wanted.shape):
             raise errors.Refused(
                 400,
@@ -148,6 +153,10 @@ class TensorModel:
 
     def _wanted(self) -> str:
         return ", ".join(f"{one.name} {_shown(one.shape)} of {_word(one.dtype)}" for one in self._inputs)
+
+
+def _described(one: Tensor, numpy: Any) -> described.Tensor:
+    return described.tensor(one.name, numpy.dtype(one.dtype).name, one.shape)
 
 
 def _fits(given: Tuple[int, ...], wanted: Optional[Shape]) -> bool:

@@ -2,10 +2,15 @@
 
 import threading
 import time
+import types
 
+import numpy as np
 import pytest
+import skl2onnx
+from sklearn.linear_model import LinearRegression
 
-from zaffre_runtime.scoring import answers, config, dataplane, exchange
+from zaffre_runtime.scoring import answers, batching, config, dataplane, exchange
+from zaffre_runtime.scoring.loaders import onnx
 
 TRIES = 2000  # a busy machine makes a call slow now and then
 
@@ -92,6 +97,37 @@ def test_one_quick_request_after_the_other_is_scored_on_the_listeners_thread(ser
     assert scorer.prepared == [threading.get_ident()]
     assert plane.running is None
     assert not plane.under_way
+
+
+@pytest.fixture
+def onnx_scorer(tmp_path):
+    fitted = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
+    model = skl2onnx.to_onnx(fitted, np.zeros((1, 1), np.float32))
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    loaded = onnx.load(tmp_path / "model.onnx")
+    scorer = batching.Batched(loaded, 4)
+    scorer.threads, call = [], loaded._call
+    loaded._call = lambda feeds: scorer.threads.append(threading.get_ident()) or call(feeds)
+    return scorer
+
+
+def test_an_onnx_model_on_the_cpu_is_scored_there_too(serving, onnx_scorer):
+    plane = serving(onnx_scorer)
+    for _ in range(TRIES):
+        assert ask(plane, b'{"data": [[3]]}') == [200]
+        if onnx_scorer.threads[-1] == threading.get_ident():
+            break
+    assert len(set(onnx_scorer.threads)) == 2
+
+
+def test_a_session_that_is_not_on_the_cpu_alone_keeps_to_its_thread():
+    for providers, found in (
+        (["CPUExecutionProvider"], True),
+        (["AzureExecutionProvider", "CPUExecutionProvider"], True),
+        (["CUDAExecutionProvider", "CPUExecutionProvider"], False),
+    ):
+        session = types.SimpleNamespace(get_providers=lambda providers=providers: providers)
+        assert (onnx._here(session) is not None) is found
 
 
 def test_large_bodies_and_more_than_a_call_takes_go_to_the_main_thread(serving):

@@ -6,10 +6,11 @@ import struct
 import hypothesis
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import skl2onnx
 from hypothesis import strategies as st
-from sklearn import datasets, ensemble, linear_model
+from sklearn import compose, datasets, ensemble, linear_model, pipeline, preprocessing
 
 from zaffre_runtime.scoring import batching, errors, inference, inference_rows
 from zaffre_runtime.scoring.loaders import onnx, sklearn, tensors
@@ -136,7 +137,7 @@ def test_a_model_that_takes_gaps_gets_them_the_long_way(folder):
     ],
 )
 def test_numbers_that_would_be_changed_are_refused(array, words):
-    model = tensors.TensorModel([tensors.Input("x", "int8", (None, 2))], lambda feeds: feeds)
+    model = tensors.TensorModel([tensors.Tensor("x", "int8", (None, 2))], lambda feeds: feeds)
     with pytest.raises(errors.Refused, match=words):
         model.from_tensors({"anything": array}, None)
 
@@ -174,3 +175,94 @@ def test_binary_outputs_are_the_model_s_bytes_whatever_their_order():
     answer = inference.encode(request, {"y": output, "none": np.zeros((0, 2))}, "m", version="1", exec_ms=0.0)
     length = int(dict(answer.headers)[inference.HEADER])
     assert struct.unpack("<6f", answer.body[length:]) == (0, 3, 1, 4, 2, 5)
+
+
+# Columns by their names, and text
+
+
+class Columns(Asked):
+    """One tensor a column; text is binary."""
+
+    is_inference = True
+
+    def __init__(self, **columns):
+        inputs, rest = [], b""
+        for name, values in columns.items():
+            array = np.asarray(values, dtype=None if not isinstance(values[0], str) else object)
+            given = {
+                "name": name,
+                "shape": [len(array), 1],
+                "datatype": inference.DATATYPES[array.dtype.name],
+            }
+            if array.dtype.kind == "O":
+                data = b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in values)
+                given["parameters"] = {"binary_data_size": len(data)}
+                rest += data
+            else:
+                given["data"] = array.tolist()
+            inputs.append(given)
+        head = json.dumps({"inputs": inputs}).encode()
+        super().__init__(head + rest, str(len(head)))
+
+
+NAMED = pd.DataFrame(IRIS.data, columns=list("abcd"))
+TOWNS = pd.DataFrame({"age": np.arange(6.0), "town": ["ulm", "bern", "köln"] * 2, "old": [False, True] * 3})
+
+
+def saved(folder, name, model):
+    joblib.dump(model, folder / f"{name}.joblib")
+    return sklearn.load(folder / f"{name}.joblib")
+
+
+def test_columns_by_name_are_put_in_order_and_joined_with_bodies(folder):
+    fitted = linear_model.LogisticRegression(max_iter=500).fit(NAMED, IRIS.target)
+    model = saved(folder, "named", fitted)
+    rows = NAMED[::40]
+    given = {name: rows[name].to_numpy() for name in "dcba"}
+    wholes = {name: rows[name].to_numpy().astype(np.int16) for name in "abcd"}
+    calls = []
+    predict = model.predict
+    model.predict = lambda inputs: calls.append(len(inputs)) or predict(inputs)
+    scorer = batching.Batched(model, 8)
+    body = Asked(json.dumps({"data": rows.to_numpy().tolist()}).encode())
+    first, second, third = scorer.score([Columns(**given), Columns(**wholes), body])
+    assert calls == [3]
+    np.testing.assert_array_equal(told(first), fitted.predict_proba(rows))
+    np.testing.assert_array_equal(told(second), fitted.predict_proba(rows.astype(int)))
+    np.testing.assert_array_equal(json.loads(third.body), fitted.predict_proba(rows))
+
+
+def test_text_columns_become_the_frame_that_the_model_was_fitted_with(folder):
+    chosen = compose.ColumnTransformer(
+        [("words", preprocessing.OneHotEncoder(), ["town"]), ("rest", "passthrough", ["old", "age"])]
+    )
+    fitted = pipeline.make_pipeline(chosen, linear_model.Ridge()).fit(TOWNS, np.arange(6.0))
+    scorer = batching.Batched(saved(folder, "frame", fitted), 8)
+    given = {name: TOWNS[name].tolist() for name in ("old", "town", "age")}
+    (answer,) = scorer.score([Columns(**given)])
+    np.testing.assert_array_equal(told(answer), fitted.predict(TOWNS))
+    (answer,) = scorer.score([Columns(old=[True], town=["ulm"])])
+    assert answer.status == 400
+    assert "missing: age" in json.loads(answer.body)["error"]
+
+
+def test_text_goes_into_a_model_without_names_as_objects(folder):
+    words = TOWNS[["town", "town"]].to_numpy().astype(object)
+    fitted = pipeline.make_pipeline(preprocessing.OneHotEncoder(), linear_model.Ridge()).fit(
+        words, np.arange(6.0)
+    )
+    scorer = batching.Batched(saved(folder, "words", fitted), 8)
+    for asked in (Columns(x=words[:, 0].tolist(), y=words[:, 1].tolist()), Tensors(words, binary=False)):
+        (answer,) = scorer.score([asked])
+        np.testing.assert_array_equal(told(answer), fitted.predict(words))
+
+
+@pytest.mark.parametrize("how", ["columns", "words"])
+def test_what_is_no_table_goes_the_long_way_and_is_told(folder, how):
+    fitted = linear_model.LogisticRegression(max_iter=500).fit(NAMED, IRIS.target)
+    scorer = batching.Batched(saved(folder, "refusing", fitted), 8)
+    given = {"columns": Columns(a=[1.0], b=[1.0, 2.0], c=[1.0], d=[1.0]), "words": Columns(a=["x"], b=["y"])}
+    (answer,) = scorer.score([given[how]])
+    assert answer.status == 400
+    words = {"columns": "different lengths", "words": "missing: c, d"}
+    assert words[how] in json.loads(answer.body)["error"]

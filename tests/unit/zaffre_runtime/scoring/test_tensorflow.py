@@ -26,6 +26,12 @@ class Shape:
 class Signature:
     """`call` gets the tensors by name."""
 
+    structured_outputs = {
+        "y": types.SimpleNamespace(
+            dtype=types.SimpleNamespace(as_numpy_dtype=np.float32), shape=Shape(None, 1)
+        )
+    }
+
     def __init__(self, call, **inputs):
         dtypes = {name: types.SimpleNamespace(as_numpy_dtype=dtype) for name, (dtype, _) in inputs.items()}
         specs = {
@@ -85,7 +91,9 @@ def test_the_default_signature_scores_and_requests_are_joined(saved, tmp_path):
     assert answer(model, {"data": [[1, 2, 3]]}).tolist() == [[14.0]]
     joined = answer(model, {"data": [[1, 0, 0]]}, {"input_data": {"x": [[0, 1, 0], [0, 0, 1]]}})
     assert joined.tolist() == [[1.0], [2.0], [3.0]]
-    assert model.tensors() == [{"name": "x", "datatype": "FP32", "shape": [-1, 3]}]
+    told = model.describe()
+    assert told.inputs == [{"name": "x", "datatype": "FP32", "shape": [-1, 3]}]
+    assert told.outputs == [{"name": "y", "datatype": "FP32", "shape": [-1, 1]}]
     with pytest.raises(errors.Refused, match=r"\[any, 3\]"):
         answer(model, {"data": [[1, 2]]})
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn import compose, datasets, ensemble, linear_model, pipeline, preprocessing
 
+from zaffre_runtime.scoring import errors
 from zaffre_runtime.scoring.loaders import onnx as loader
 from zaffre_runtime.scoring.loaders import sklearn as original_loader
 from zaffre_runtime.tools import convert, task
@@ -112,10 +113,20 @@ def test_columns_by_name_and_text_are_taken_in_every_form(tool):
         {"data": values},
         {"input_data": {"columns": ["town", "age"], "data": [row[::-1] for row in values]}},
         {"data": [{"town": town, "age": age} for age, town in values]},
+        {"input_data": {"town": ["ulm", "bern"], "age": [[12.0], [33.0]]}},
     ]
     for body in bodies:
         original, converted = tool.both(body)
         np.testing.assert_allclose(converted, original, rtol=1e-4)
+
+    served = loader.load(tool.outputs / convert.FILE)
+    named = {"town": np.array(["ulm", b"bern"], dtype=object), "age": np.array([[12], [33]], dtype=np.int16)}
+    tensors = served.from_tensors(named, None)
+    np.testing.assert_array_equal(served.predict([tensors]), converted)
+    body = served.parse(json.dumps(bodies[0]).encode())
+    np.testing.assert_array_equal(served.predict([tensors, body]), [*converted, *converted])
+    with pytest.raises(errors.Refused, match="missing: age"):
+        served.from_tensors({"town": named["town"], "years": named["age"]}, None)
 
 
 def test_text_without_rows_asks_for_them(tool):

@@ -6,14 +6,14 @@ Files are 0444, and hard links share that: a replica under another uid may read 
 import contextlib
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from zaffre.core import errors
-from zaffre.server.artifacts import disk
+from zaffre.server.artifacts import disk, ports
 
 PIECE = 1 << 20
+DURABLE = 64 * PIECE
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES})
 
 
@@ -45,8 +45,9 @@ class LocalBlobStore:
                 start += len(piece)
                 yield piece
 
-    def place(self, digest: str, target: Path) -> None:
+    def place(self, digest: str, target: Path, *, check: ports.Check = ports.wanted) -> None:
         source = self._path(digest)
+        check()
         try:
             os.link(source, target)
         except FileNotFoundError:
@@ -54,7 +55,7 @@ class LocalBlobStore:
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise disk.unavailable(error) from error
-            copy_read_only(source, target)
+            copy_read_only(source, target, check=check)
 
     def remove(self, digest: str) -> None:
         self._path(digest).unlink(missing_ok=True)
@@ -107,16 +108,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def copy_read_only(source: Path, target: Path) -> None:
-    """A copy for where a hard link cannot reach."""
-    try:
-        shutil.copyfile(source, target)
-        target.chmod(0o444)
-        with target.open("rb") as copied:
-            os.fsync(copied.fileno())
-    except OSError as error:
-        target.unlink(missing_ok=True)
-        raise disk.unavailable(error) from error
+def copy_read_only(source: Path, target: Path, *, check: ports.Check = ports.wanted) -> None:
+    """A copy for where a hard link cannot reach; all of it or none, however it ends."""
+    with disk.whole(target), source.open("rb") as given, target.open("wb") as copied:
+        size = 0
+        while piece := given.read(PIECE):
+            copied.write(piece)
+            size += len(piece)
+            if size % DURABLE == 0:  # so that no wait for the disk is long
+                copied.flush()
+                os.fsync(copied.fileno())
+            check()
+        copied.flush()
+        os.fchmod(copied.fileno(), 0o444)
+        os.fsync(copied.fileno())
 
 
 def absent(digest: str) -> errors.NotFound:

@@ -16,7 +16,7 @@ from obstore import exceptions
 from obstore import store as stores
 
 from zaffre.core import errors
-from zaffre.server.artifacts import disk
+from zaffre.server.artifacts import disk, ports
 from zaffre.server.artifacts.backends import local
 
 _PART = 16 << 20
@@ -46,27 +46,21 @@ class ObjectBlobStore:
                 start += len(piece)
                 yield piece
 
-    def place(self, digest: str, target: Path) -> None:
+    def place(self, digest: str, target: Path, *, check: ports.Check = ports.wanted) -> None:
         seen = hashlib.sha256()
-        try:
+        check()
+        with disk.whole(target):
             with target.open("xb") as file:
                 for piece in self.read(digest):
                     seen.update(piece)
                     file.write(piece)
-                file.flush()
+                    check()
             target.chmod(0o444)
-        except OSError as error:
-            target.unlink(missing_ok=True)
-            raise disk.unavailable(error) from error
-        except errors.ZaffreError:
-            target.unlink(missing_ok=True)
-            raise
-        if seen.hexdigest() != digest:
-            target.unlink()
-            raise errors.Unavailable(
-                f"The store gave other bytes than it was given for {digest}.",
-                hint="Upload the content again.",
-            )
+            if seen.hexdigest() != digest:
+                raise errors.Unavailable(
+                    f"The store gave other bytes than it was given for {digest}.",
+                    hint="Upload the content again.",
+                )
 
     def remove(self, digest: str) -> None:
         with contextlib.suppress(errors.NotFound), _translated(digest):

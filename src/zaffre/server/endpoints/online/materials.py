@@ -18,6 +18,8 @@ from typing import Any
 from zaffre.contracts import manifests
 from zaffre.server.artifacts import placing
 
+Check = Callable[[], None]
+"""Raises when nobody wants it any more."""
 Tree = Callable[[str], manifests.Manifest]
 """Gives the manifest of a tree by its digest."""
 
@@ -43,26 +45,35 @@ def layout(folder: Path, replicas: str, resolved: dict[str, Any]) -> Materials:
 
 
 def place(
-    folder: Path, replicas: str, resolved: dict[str, Any], *, tree: Tree, blobs: placing.Placer
+    folder: Path,
+    replicas: str,
+    resolved: dict[str, Any],
+    *,
+    tree: Tree,
+    blobs: placing.Placer,
+    check: Check = lambda: None,
 ) -> Materials:
-    """Put everything on disk, unless it is there. Raises as the blob store does."""
+    """Put everything on disk, unless it is there. Raises as the blob store does, and what `check` raises; nothing is left then."""
     found = layout(folder, replicas, resolved)
     if found.folder.exists():
         found.begun.mkdir(mode=0o700, exist_ok=True)
         return found
     new = folder / f".new-{replicas}-{secrets.token_hex(4)}"
     new.mkdir(mode=0o755, parents=True)
-    if resolved["code"]:
-        address = manifests.parse_address(resolved["code"]["address"])
-        placing.fill(new / "code", tree(address.digest).below(address.path), address.path, blobs)
-    for model in resolved["models"]:
-        address = manifests.parse_address(model["address"])
-        above = address.path.rpartition("/")[0]
-        target = new / "models" / model["name"] / model["version"]
-        placing.fill(target, tree(address.digest).below(address.path), above, blobs)
-    (new / "models").mkdir(exist_ok=True)
-    (new / found.begun.name).mkdir(mode=0o700)
-    new.rename(found.folder)
+    with placing.whole(new):
+        if resolved["code"]:
+            address = manifests.parse_address(resolved["code"]["address"])
+            entries = tree(address.digest).below(address.path)
+            placing.fill(new / "code", entries, address.path, blobs=blobs, check=check)
+        for model in resolved["models"]:
+            address = manifests.parse_address(model["address"])
+            above = address.path.rpartition("/")[0]
+            entries = tree(address.digest).below(address.path)
+            target = new / "models" / model["name"] / model["version"]
+            placing.fill(target, entries, above, blobs=blobs, check=check)
+        (new / "models").mkdir(exist_ok=True)
+        (new / found.begun.name).mkdir(mode=0o700)
+        new.rename(found.folder)
     return found
 
 

@@ -171,6 +171,7 @@ class Preparations:
             served,
             tree=lambda digest: self._tree(workspace, digest),
             blobs=self._blobs,
+            check=errand.check,
         )
         optimizing.Optimizer.keep(placed.folder, decided)
         notes = " ".join(text for text in (optimized, note) if text) or None

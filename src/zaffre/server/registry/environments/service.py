@@ -55,7 +55,7 @@ def anonymous(
 ) -> contract.Environment:
     """The environment that a deployment describes inline: one hidden version per content."""
     draft = _draft(environment, ANONYMOUS)
-    draft = dataclasses.replace(draft, version=service.content_of(draft.body)[:32], hidden=True)
+    draft = dataclasses.replace(draft, version=hidden.number_of(draft.body), hidden=True)
     return _entity(_register(uow, caller, workspace, draft)[0])
 
 
@@ -135,12 +135,7 @@ def sweep(
 ) -> list[tuple[str, str]]:
     """Remove what deployments described inline before that moment, that none has now and that is not
     `needed(workspace, subject)`. Returns workspace and subject of each; a dry run only finds them."""
-    callers.require(caller, "server/admin", "server")
-    if not dry_run:
-        return hidden.sweep(uow, caller, NOUN, ANONYMOUS, before=before, needed=needed)
-    rows = hidden.unused(uow, NOUN.kind, ANONYMOUS, before)
-    found = [(row.workspace, shelf(row.workspace).subject(row.name, row.version)) for row in rows]
-    return [one for one in found if not needed(*one)]
+    return hidden.sweep(uow, caller, NOUN, ANONYMOUS, before=before, needed=needed, dry_run=dry_run)
 
 
 def document(version: nouns.Version, *, used_by: list[str] | None = None) -> dict[str, Any]:

@@ -4,7 +4,9 @@ The server never unpickles a model. It looks at file names, and reads the text o
 """
 
 import dataclasses
+import datetime as dt
 import math
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -15,7 +17,7 @@ from zaffre.core import errors
 from zaffre.server import db
 from zaffre.server.access import callers
 from zaffre.server.artifacts import service as artifacts
-from zaffre.server.registry.versioning import content, documents, entering, nouns, service
+from zaffre.server.registry.versioning import content, documents, entering, hidden, nouns, service
 
 NOUN = nouns.Noun(
     kind="models",
@@ -69,8 +71,21 @@ def anonymous(
     callers.require(caller, "models/write", mine.resource(ANONYMOUS))
     found = content.find(uow, mine, model.path)
     draft = _draft(model, ANONYMOUS, found)
-    draft = dataclasses.replace(draft, version=service.content_of(draft.body)[:32], hidden=True)
+    draft = dataclasses.replace(draft, version=hidden.number_of(draft.body), hidden=True)
     return contract.Model.from_body(document(entering.enter(uow, caller, mine, draft, found.place)[0]))
+
+
+def sweep(
+    uow: db.UnitOfWork,
+    caller: callers.Caller,
+    *,
+    before: dt.datetime,
+    needed: Callable[[str, str], bool],
+    dry_run: bool,
+) -> list[tuple[str, str]]:
+    """Remove what deployments gave inline before that moment, that none has now and that is not
+    `needed(workspace, subject)`. Returns workspace and subject of each; a dry run only finds them."""
+    return hidden.sweep(uow, caller, NOUN, ANONYMOUS, before=before, needed=needed, dry_run=dry_run)
 
 
 def _draft(model: contract.Model, name: str, found: content.Content) -> nouns.Draft:

@@ -1,13 +1,18 @@
 """Preparations run beside each other; what cannot work fails, what was only out of reach is tried again."""
 
+import errno
+import hashlib
+import os
 import pathlib
 import threading
 import time
 
 import pytest
 
+from zaffre.contracts import manifests
 from zaffre.core import errors
 from zaffre.server import operations
+from zaffre.server.artifacts import backends
 from zaffre.server.endpoints.online import preparing
 from zaffre.server.environments import builds
 
@@ -122,6 +127,82 @@ def test_what_nobody_wants_any_more_ends_and_the_rest_goes_on(prepare):
         first.result(120)
     assert not second.done()
     assert (preparations.state("r1").state, preparations.state("r2").state) == ("unknown", "building")
+
+
+MODEL_FILE = b"weights!" * (1 << 19)  # four pieces of a copy
+
+
+class ElsewhereStore(backends.local.LocalBlobStore):
+    """Blobs on another disk than replicas: they are copied. A copy stands still in its middle until `go_on`."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.halfway, self.go_on = threading.Event(), threading.Event()
+
+    def place(self, digest, target, *, check):
+        asked = iter(range(100))
+
+        def at_each_piece():
+            if next(asked) == 2:
+                self.halfway.set()
+                assert self.go_on.wait(120)
+            check()
+
+        super().place(digest, target, check=at_each_piece)
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """A placing of a large model file that is under way: store, preparations, and the folder of their sets."""
+
+    def elsewhere(source, target):
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(os, "link", elsewhere)
+    blobs, sets = ElsewhereStore(tmp_path / "blobs"), tmp_path / "sets"
+    digest = hashlib.sha256(MODEL_FILE).hexdigest()
+    (tmp_path / "model.bin").write_bytes(MODEL_FILE)
+    blobs.adopt(digest, tmp_path / "model.bin")
+    entries = [manifests.FileEntry(path=name, size=len(MODEL_FILE), digest=digest) for name in "ab"]
+    manifest = manifests.Manifest.of(entries)
+    model = {"name": "m", "version": "1", "address": f"zaffre://trees/{manifest.digest}/a"}
+    preparations = preparing.Preparations(sets, lambda *_: built(), blobs, lambda *_: manifest)
+    preparations.begin("r1", "default", {"models": [model], "code": None})
+    assert blobs.halfway.wait(120)
+    assert any(path.stat().st_size for path in sets.rglob("a"))
+    yield blobs, preparations, sets
+    blobs.go_on.set()
+    preparations.close()
+
+
+def test_a_stopping_server_ends_a_copy_in_its_middle_and_leaves_nothing(large):
+    blobs, preparations, sets = large
+    closing = threading.Thread(target=preparations.close)
+    closing.start()
+    until(preparations._closing.is_set)
+    blobs.go_on.set()
+    closing.join()
+    assert preparations.state("r1").state == "building"
+    assert list(sets.iterdir()) == []
+
+
+def test_a_copy_that_nobody_wants_any_more_ends(large):
+    blobs, preparations, sets = large
+    copying = preparations._work["r1"].future
+    preparations.forget("r1")
+    blobs.go_on.set()
+    with pytest.raises(operations.GivenUp):
+        copying.result(120)
+    assert list(sets.iterdir()) == []
+
+
+def test_a_copy_that_is_wanted_is_whole(large):
+    blobs, preparations, _ = large
+    blobs.go_on.set()
+    until(lambda: preparations.state("r1").state == "ready")
+    file = preparations.result("r1").materials.models / "m/1/a"
+    assert file.read_bytes() == MODEL_FILE
+    assert file.stat().st_mode & 0o777 == 0o444
 
 
 def test_a_stopping_server_ends_what_it_prepares_and_calls_nothing_failed(prepare):

@@ -180,7 +180,7 @@ class Copies:
 
     content: dict
 
-    def place(self, digest, target):
+    def place(self, digest, target, *, check):
         target.write_bytes(self.content[digest])
 
 
