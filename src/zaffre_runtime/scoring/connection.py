@@ -11,13 +11,14 @@ import collections
 import contextlib
 import socket
 from http import HTTPStatus
-from typing import Any, Deque, Dict, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Optional, Protocol, Sequence, Tuple, Union
 
 import httptools
 
 TOO_LARGE, NO_HTTP, CUT_SHORT, LONG_HEADERS = "too large", "no HTTP", "cut short", "long headers"
 """What may be wrong with a request (`trouble`)."""
-MOST_HEADER_BYTES = 262_144
+MOST_HEADER_BYTES = 1 << 20
+"""Give or take what is read at once; the router lets 60 KiB pass."""
 MOST_AT_ONCE = 64
 """Requests of one connection that nobody has answered. Who sends more does not wait for answers, and is heard no more."""
 MOST_OVERHEARD_BYTES = 1 << 28
@@ -80,7 +81,7 @@ class Connection:
         self._head_bytes = self._body_bytes = 0
         self._parts: List[bytes] = []
         self._unanswered: Deque[Request] = collections.deque()
-        self._out = b""
+        self._out: Union[bytes, memoryview] = b""
         self._is_deaf = False  # what comes is not read as requests
         self._is_gone = False  # and nothing is awaited any more
         self._spare = 0
@@ -234,16 +235,16 @@ class Connection:
         if not self._out:
             self._answered(self._unanswered[0])
 
-    def _send(self, data: bytes) -> bytes:
+    def _send(self, data: Union[bytes, memoryview]) -> Union[bytes, memoryview]:
         """Returns what was not sent."""
         try:
-            sent = self.socket.send(data)
+            sent = self.socket.send(data, socket.MSG_NOSIGNAL)
         except BlockingIOError:
             return data
         except OSError:  # the caller has left
             self.let_go()
             return b""
-        return data[sent:] if sent < len(data) else b""
+        return memoryview(data)[sent:] if sent < len(data) else b""
 
     def _answered(self, request: Request) -> None:
         self._unanswered.popleft()

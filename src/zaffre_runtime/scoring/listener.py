@@ -106,6 +106,8 @@ class Listener:
             self._look_at_noted()
             if self.stopping:
                 self._wind_up()
+        self._epoll.close()
+        self._listening.close()
 
     def _look(self, events: List[Tuple[int, int]]) -> None:
         for number, _ in events:
@@ -117,7 +119,16 @@ class Listener:
             else:
                 one = self._connections.get(number)
                 if one is not None:
-                    self._serve(one)
+                    self._serve_alone(one)
+
+    def _serve_alone(self, one: connection.Connection) -> None:
+        """Whatever goes wrong, the other connections live on."""
+        try:
+            self._serve(one)
+        except Exception:  # noqa: BLE001 - see above
+            traceback.print_exc(file=sys.stderr)
+            one.let_go()
+            self._await(one)
 
     def _let_others_in(self) -> None:
         """Give the processor to whoever is about to send, for as long as that brings requests; nothing is waited for.
@@ -201,7 +212,7 @@ class Listener:
             self._epoll.unregister(self._listening)
         for one in list(self._connections.values()):
             if one.is_idle:
-                self._serve(one)  # what has come already is still answered
+                self._serve_alone(one)  # what has come already is still answered
                 self._give()
             if one.is_idle and one.socket.fileno() >= 0:
                 one.let_go()

@@ -155,7 +155,7 @@ def test_a_caller_who_breaks_off_leaves_nothing_behind(toy, path, start):
     for sent in (b"", ASK[:20], ASK):
         with connected(path) as caller:
             caller.sendall(sent)
-    waiting.until(lambda: len(toy.together) == 2 and not opened._connections)
+    waiting.until(lambda: sum(toy.together) == 2 and not opened._connections)
     toy.held = True
     with connected(path) as caller:
         caller.sendall(ASK)
@@ -174,7 +174,26 @@ def test_a_callback_that_fails_does_not_end_the_thread(toy, path, start, capsys)
         opened._callback = real
         caller.sendall(ASK)
         assert caller.recv(4096).startswith(b"HTTP/1.1 200")
-    opened._connections.clear()  # the unlucky one has no answer to wait for
+        (one,) = (one for one in opened._connections.values() if not one.is_idle)
+        one._unanswered.clear()  # the unlucky one has no answer to wait for
+
+
+def test_a_connection_that_fails_does_not_take_the_others_with_it(toy, path, start, capsys, monkeypatch):
+    opened = start()
+    with connected(path) as unlucky, connected(path) as caller:
+        caller.sendall(ASK)
+        assert caller.recv(4096).startswith(b"HTTP/1.1 200")
+        waiting.until(lambda: len(opened._connections) == 2)
+        for one in opened._connections.values():
+            if one.is_idle:
+                monkeypatch.setattr(
+                    one, "feed", lambda data, feed=one.feed: 1 / 0 if data[:1] == b"!" else feed(data)
+                )
+        unlucky.sendall(b"!")
+        assert unlucky.recv(10) == b""
+        assert "ZeroDivisionError" in capsys.readouterr().err
+        caller.sendall(ASK)
+        assert caller.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_tcp_and_an_address_that_is_taken(toy, start, tmp_path):
