@@ -91,7 +91,8 @@ def decided(runs: Sequence[Run], *, latency_ms: float | None, complete: bool) ->
 
     Without a target a size is judged by the next larger one, so that the newest cannot be judged before `complete`.
     """
-    for run, larger in zip(runs, [*runs[1:], None], strict=True):
+    for number, run in enumerate(runs):
+        larger = runs[number + 1] if number + 1 < len(runs) else None
         if larger is None and not complete and latency_ms is None:
             return None
         if suffices(run, larger, latency_ms=latency_ms):

@@ -111,25 +111,28 @@ def _profile(means: Means, task: operations.Task, head: Facts, *, check: Check, 
 
 
 def _measured(trial: trying.Trial, asked: Facts, progress: Progress) -> Facts:
-    """Sizes in rising order until the rule is satisfied, then the recommended one once more."""
+    """Sizes in rising order until one satisfies the rule, and does so again when it is run once more."""
     largest, memory = float(asked["cpu"]), float(asked["memory_in_gb"])
     progress(0.1, f"One client at {largest:g} cores.")
     alone_ms, start_s = trial.one_client(trying.Size(largest, memory))
     trial.start_limit_s = max(_LEAST_START_S, _START_FACTOR * start_s)
     rate = float(asked["requests_per_second"] or recommending.rate(alone_ms))
     runs: list[recommending.Run] = []
-    chosen: recommending.Run | None = None
+    found: Facts | None = None
+    disproved = 0.0
     sizes = recommending.sizes(largest)
     for number, cpu in enumerate(sizes):
         progress(0.15 + 0.6 * number / len(sizes), f"{cpu:g} cores at {rate:.3g} requests a second.")
         runs.append(trial.run(trying.Size(cpu, memory), rate))
         complete = number + 1 == len(sizes)
-        chosen = recommending.decided(runs, latency_ms=asked["latency_ms"], complete=complete)
-        if chosen is not None:
-            break
-    if chosen is None:
-        return telling.without(runs, rate)
-    return _proved(trial, chosen, runs, rate, asked, progress)
+        while chosen := recommending.decided(
+            [run for run in runs if run.cpu > disproved], latency_ms=asked["latency_ms"], complete=complete
+        ):
+            found = _proved(trial, chosen, runs, rate, asked, progress)
+            if found["zaffre"]["recommendationHolds"]:
+                return found
+            disproved = chosen.cpu
+    return found or telling.without(runs, rate)
 
 
 def _proved(
