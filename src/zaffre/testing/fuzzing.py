@@ -28,13 +28,12 @@ from zaffre.testing import fuzz_cases, open_loop
 
 SCRIPT = r"""
 import re
-hidden = 0
+hidden = []
 def init(): pass
 def run(raw_data):
-    global hidden
-    hidden += raw_data.startswith('{"token": "8')
+    hidden.extend(re.findall(r"8\d{11}", raw_data)[:1] if raw_data.startswith('{"token": "8') else [])
     found = re.search(r"7\d{11}", raw_data)
-    return {"token": found.group() if found else None, "hidden": hidden}
+    return hidden if raw_data == '{"tell": "hidden"}' else {"token": found.group() if found else None}
 """
 MODEL = """
 import joblib, numpy, sys
@@ -78,7 +77,6 @@ class Run:
         self.sent: collections.Counter[str] = collections.Counter()
         self.answers: collections.Counter[int] = collections.Counter()
         self.probes = 0
-        self.hidden = 0
         self.wrong: list[str] = []
         self._done = asyncio.Event()
 
@@ -150,7 +148,15 @@ class Run:
         repeated = said["token"] if self.target.echoes else f"{said[0]:.0f}"
         if repeated != token:
             raise ValueError(f"asked with {token}, answered with {repeated}")
-        self.hidden = said["hidden"] if self.target.echoes else 0
+
+    async def ask_for_hidden(self) -> None:
+        """Which of the requests that this run hid inside others were scored; none may be behind the router."""
+        connection = await self.target.connect()
+        connection[1].write(self.maker.request(b'{"tell": "hidden"}'))
+        told = (await open_loop.read_answer(connection[0])).json()
+        connection[1].transport.abort()
+        for token in self.maker.hidden & set(told):
+            self.wrong.append(f"the hidden request with the token {token} was scored")
 
 
 @contextlib.contextmanager
@@ -236,11 +242,10 @@ def fuzz(*, cases: int, seed: int) -> dict[str, Any]:
         through = stack.enter_context(router(folder, script))
         found: list[Run] = []
         for number, (target, share) in enumerate(((script, 0.25), (model, 0.25), (through, 0.5))):
-            before = found[0].hidden if target is through else 0
             found.append(Run(target, cases=round(cases * share), seed=seed + number))
             asyncio.run(found[-1].run())
-            if target is through and found[-1].hidden > before:
-                found[-1].wrong.append(f"{found[-1].hidden - before} hidden requests were scored")
+            if target is through:
+                asyncio.run(found[-1].ask_for_hidden())
         crashed = sum(process.poll() is not None for process in processes)
     return _summary(found, crashed)
 
