@@ -120,13 +120,11 @@ class Front:
 
     def _score(self, asked: exchange.Exchange) -> None:
         method = asked.scope.method
-        if method == "POST":
+        if method in SCORING_METHODS:
             return self._complete(asked)
         if method == "OPTIONS":
             return asked.answer_with(answers.Answer(200, b"", answers.HTML))
-        if method not in SCORING_METHODS:
-            return asked.answer_with(_method_not_allowed("GET, POST, OPTIONS"))
-        return self._complete(asked)
+        return asked.answer_with(_method_not_allowed("GET, POST, OPTIONS"))
 
     def _infer(self, asked: exchange.Exchange) -> None:
         if asked.scope.method != "POST":
