@@ -106,10 +106,15 @@ def fill(kind, url, address, share, shares):
     caller, database = access.system("benchmark"), db.Database(url)
     mine = range(share, VERSIONS - OVER_HTTP, shares)
     for start in range(0, len(mine), 500):
-        with database.write() as uow:
-            for number in mine[start : start + 500]:
-                wanted = model.Model(name=name_of(number), path=address, tags=tags_of(number))
-                service.register(uow, caller, "default", wanted)
+        wanted = [
+            model.Model(name=name_of(number), path=address, tags=tags_of(number))
+            for number in mine[start : start + 500]
+        ]
+        (outcome,) = database.together(
+            [lambda uow, wanted=wanted: [service.register(uow, caller, "default", one) for one in wanted]]
+        )
+        if outcome.error is not None:
+            raise outcome.error
         # Nobody listens here: the facts are marked as told, or the server would begin with telling them.
         while events.relay(database, {}, limit=2000):
             pass

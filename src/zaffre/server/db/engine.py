@@ -28,6 +28,7 @@ _FULL = ("disk is full", "no space left", "disk quota")
 """What SQLite and PostgreSQL say then."""
 _LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
 """What drivers raise by themselves, where statements go to them directly."""
+_TAKEN = (sa.exc.IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,13 +93,18 @@ class Database:
         """Do pieces of work in one transaction, which costs one commit; each has its own outcome.
 
         When any of them fails, nothing of that transaction is kept and each is done in one of its own: no piece
-        sees or undoes what another did. A piece may therefore run twice, and must do nothing beside its unit of work.
+        sees or undoes what another did. One that found a key taken, by somebody who committed at that moment, is done once
+        more, to see what is there now. A piece may therefore run several times, and must do nothing beside its unit of work.
         """
         if len(pieces) > 1:
             tried = _try(lambda: self._all(pieces))
             if tried.error is None:
                 return [Outcome(value) for value in tried.value or ()]
-        return [_try(lambda piece=piece: self._all([piece])[0]) for piece in pieces]  # type: ignore[misc]
+        return [self._alone(piece) for piece in pieces]
+
+    def _alone(self, piece: Callable[[unit.UnitOfWork], T]) -> Outcome[T]:
+        outcome = _try(lambda: self._all([piece])[0])
+        return _try(lambda: self._all([piece])[0]) if isinstance(outcome.error, _TAKEN) else outcome
 
     def look(self, piece: Callable[[unit.UnitOfWork], T]) -> Outcome[T]:
         """What a piece of work finds, in a `read` of its own."""

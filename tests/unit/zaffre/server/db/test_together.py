@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from zaffre.core import errors
+from zaffre.server import db
 from zaffre.server.access import store
 from zaffre.server.events import store as outbox
 
@@ -47,6 +48,18 @@ def test_a_piece_that_fails_undoes_no_other(database):
     assert isinstance(outcomes[1].error, errors.Invalid)
     assert isinstance(outcomes[3].error, sa.exc.IntegrityError)
     assert names(database) == ["a", "b"]
+
+
+def test_a_key_that_somebody_took_at_that_moment_is_looked_at_once_more(database):
+    keys = iter(["taken", "free"])
+
+    def piece(uow):
+        return making(next(keys))(uow)
+
+    database.together([making("taken")])
+    (outcome,) = database.together([piece])
+    assert outcome == db.Outcome(value="free")
+    assert names(database) == ["free", "taken"]
 
 
 def test_listeners_hear_of_a_group_once_it_is_durable(database):

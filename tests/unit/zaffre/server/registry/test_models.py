@@ -1,11 +1,11 @@
 import pytest
 
 from zaffre.contracts import model
-from zaffre.core import errors
+from zaffre.core import clock, errors
 from zaffre.server import events
 from zaffre.server.access import callers
 from zaffre.server.registry.models import service as models
-from zaffre.server.registry.versioning import nouns, uses
+from zaffre.server.registry.versioning import nouns, store, uses
 from zaffre.server.registry.versioning import service as versioning
 
 SHELF = models.shelf("default")
@@ -252,3 +252,20 @@ def test_an_inline_model_is_one_hidden_version_per_content(database, ann, plant)
     with database.read() as uow:
         assert versioning.search(uow, ann, SHELF, nouns.Query()) == ([], None)
         assert models.get(uow, ann, "default", first.name, first.version).path == one
+
+
+def test_two_versions_never_get_the_same_id(database, ann, weights, monkeypatch):
+    """Ids are moments with a random part: of two servers on one database both can make the same."""
+    made = iter([store.new_id(clock.now()), store.new_id(clock.now())])
+    first = next(made)
+    ids = iter([first, first, next(made)])
+    monkeypatch.setattr(store, "new_id", lambda _now: next(ids))
+
+    def register(name):
+        (outcome,) = database.together(
+            [lambda uow: models.create(uow, ann, "default", model.Model(name=name, path=weights))]
+        )
+        return outcome
+
+    assert [register("a").error, register("b").error] == [None, None]
+    assert get(database, ann, "b").version == "1"
