@@ -31,14 +31,27 @@ def fill(
 
     Raises as the blob store does, and what `check` raises; then there is no target.
     """
-    target.mkdir(mode=0o755, parents=True)
+    make(target.parent)
+    _make_one(target)
     with whole(target):
         for entry in entries:
             name = manifests.check_name(entry.path)
             relative = name.removeprefix(above + "/") if above else name
             file = target / relative
-            file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            make(file.parent)
             blobs.place(entry.digest, file, check=check)
+
+
+def make(folder: Path) -> None:
+    """A folder that other users may read, with those above it that are missing, whatever the umask of the server is."""
+    if not folder.is_dir():
+        make(folder.parent)
+        _make_one(folder)
+
+
+def _make_one(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o755)
 
 
 @contextlib.contextmanager

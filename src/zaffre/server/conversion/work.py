@@ -111,7 +111,8 @@ def _place(means: Means, job_id: str, workspace: str, request: dict[str, Any], *
     folder = means.folder / job_id
     if folder.exists():
         shutil.rmtree(folder)
-    folder.mkdir(mode=0o755, parents=True)
+    means.folder.mkdir(parents=True, exist_ok=True)
+    placing.make(folder)
     wanted = {"model": request["source"]["address"]}
     if request["sample"]:
         wanted["sample"] = request["sample"]["address"]

@@ -13,6 +13,7 @@ from typing import Any
 import zaffre_runtime
 from zaffre.core import errors
 from zaffre.server import db
+from zaffre.server.artifacts import placing
 from zaffre.server.artifacts import service as artifacts
 from zaffre.server.compute import jobs, outputs, ports
 from zaffre.server.profiling import bodies
@@ -63,7 +64,7 @@ def _tables(
     check: Check,
 ) -> dict[str, bodies.File]:
     place = folder / "tables"
-    place.mkdir(mode=0o755)
+    placing.make(place)
     placed = {}
     for number, name in enumerate(names):
         content = files[name]

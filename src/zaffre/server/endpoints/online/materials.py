@@ -59,7 +59,8 @@ def place(
         found.begun.mkdir(mode=0o700, exist_ok=True)
         return found
     new = folder / f".new-{replicas}-{secrets.token_hex(4)}"
-    new.mkdir(mode=0o755, parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    placing.make(new)
     with placing.whole(new):
         if resolved["code"]:
             address = manifests.parse_address(resolved["code"]["address"])
@@ -71,7 +72,7 @@ def place(
             entries = tree(address.digest).below(address.path)
             target = new / "models" / model["name"] / model["version"]
             placing.fill(target, entries, above, blobs=blobs, check=check)
-        (new / "models").mkdir(exist_ok=True)
+        placing.make(new / "models")
         (new / found.begun.name).mkdir(mode=0o700)
         new.rename(found.folder)
     return found
