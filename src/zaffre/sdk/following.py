@@ -7,7 +7,7 @@ a restart of the server.
 import collections
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from zaffre.core import errors
@@ -19,28 +19,36 @@ _REMEMBERED = 1000
 
 
 class Output:
-    """What comes after this moment; `news()` looks once. A deployment that is not there yet has said nothing."""
+    """What comes after this moment; each look is one request. A deployment that is not there yet has said nothing."""
 
-    def __init__(self, wire: transport.Transport, path: str, *, instances: bool) -> None:
+    def __init__(self, wire: transport.Transport, path: str, *, operations: str, instances: bool) -> None:
         self._wire = wire
         self._path = path
+        self._operations = operations
         self._instances = instances
         self._heard: collections.deque[str] = collections.deque(maxlen=_REMEMBERED)
         self._cursor = self._begin()
 
-    def news(self, operation: Mapping[str, Any]) -> Lines:
-        """Lines that are new since the last look, each with its `source` and `text`; none once it is deleted.
+    def look_at(self, operation_id: str) -> dict[str, Any]:
+        """An operation on the deployment as it is now, and as `lines` what is new since the last look, each with its
+        `source` and `text`; none once the deployment is deleted.
 
         Of work that failed, also the last lines that its operation knows: the process that wrote them may be removed
         before anybody has looked.
         """
         try:
-            lines = self.look()
+            answer = self._ask(operation=operation_id)
         except errors.NotFound:
-            lines = []
+            answer = {}
+        operation: dict[str, Any] = answer.get("operation") or self._wire.get(
+            f"{self._operations}/{operation_id}"
+        )
+        lines: Lines = answer.get("lines", [])
         self._heard.extend(line["text"] for line in lines)
         problem = operation.get("error") if operation.get("state") == "Failed" and self._instances else None
-        return lines + self._unheard(problem) if isinstance(problem, dict) else lines
+        operation["lines"] = lines + self._unheard(problem) if isinstance(problem, dict) else lines
+        operation["progress"] = _without_newest_line(operation.get("progress") or {})
+        return operation
 
     def _unheard(self, problem: dict[str, Any]) -> Lines:
         said = (problem.get("fields") or {}).get("last_log_lines") or []
@@ -49,11 +57,16 @@ class Output:
         return [{"source": source, "text": text} for text in said if text not in self._heard]
 
     def look(self) -> Lines:
-        """As `news`; raises NotFound once the deployment is deleted."""
-        answer = self._wire.get(self._path, cursor=self._cursor, instances=self._instances)
-        self._cursor = answer["cursor"]
-        lines: Lines = answer["lines"]
+        """The new lines alone; raises NotFound once the deployment is deleted."""
+        lines: Lines = self._ask()["lines"]
         return lines
+
+    def _ask(self, **also: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._wire.get(
+            self._path, cursor=self._cursor, instances=self._instances, **also
+        )
+        self._cursor = answer["cursor"]
+        return answer
 
     def _begin(self) -> str:
         try:
@@ -65,7 +78,7 @@ class Output:
 def batches(wire: transport.Transport, path: str, *, pause_s: float = 0.5) -> Iterator[Lines]:
     """New lines for as long as the deployment is there. Raises NotFound when it never was."""
     wire.get(path, from_now=True)
-    output = Output(wire, path, instances=True)
+    output = Output(wire, path, operations="", instances=True)
     while True:
         try:
             lines = output.look()
@@ -74,3 +87,9 @@ def batches(wire: transport.Transport, path: str, *, pause_s: float = 0.5) -> It
         if lines:
             yield lines
         time.sleep(pause_s)
+
+
+def _without_newest_line(progress: dict[str, Any]) -> dict[str, Any]:
+    """The message of a build ends with its newest line, which whoever follows the lines has heard."""
+    stage, colon, _ = str(progress.get("message") or "").partition("Preparing the environment:")
+    return {**progress, "message": stage + colon.rstrip(":")} if colon else progress

@@ -154,26 +154,18 @@ class OnlineDeploymentOperations:
         if self._scope.progress is None:
             return None
         path = self._path(endpoint, name, "logs", "news")
-        return following.Output(self._scope.wire, path, instances=self._scope.outer is not None)
+        return following.Output(
+            self._scope.wire,
+            path,
+            operations=self._scope.path("operations"),
+            instances=self._scope.outer is not None,
+        )
 
     def _poller(
         self, response: httpx.Response, name: str, endpoint: str, output: following.Output | None
     ) -> pollers.Poller[Deployment]:
-        return self._scope.poller(
-            response,
-            lambda _: self.get(name, endpoint),
-            describe=lambda: self._describe(name, endpoint),
-            news=output.news if output else None,
-        )
-
-    def _describe(self, name: str, endpoint: str) -> str:
-        """How far a deployment is, in one line."""
-        status = self.get(name, endpoint).status
-        if status is None:
-            return ""
-        ready = f"{status.instances_ready} of {status.instances_total} instances ready"
-        line = f"{endpoint}/{name}: {status.provisioning_state}, {ready}"
-        return f"{line}: {status.reason.splitlines()[0]}" if status.reason else line
+        look = output.look_at if output else None
+        return self._scope.poller(response, lambda _: self.get(name, endpoint), look=look)
 
     def _path(self, endpoint: str, *more: str) -> str:
         return self._scope.path("online-endpoints", endpoint, "deployments", *more)

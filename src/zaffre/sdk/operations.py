@@ -1,7 +1,8 @@
 """What the operations of every noun stand on: the session, the workspace's addresses, answers as entities and pollers."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
@@ -57,36 +58,23 @@ class Scope:
         response: httpx.Response,
         finish: Callable[[dict[str, Any]], Result],
         *,
-        describe: Callable[[], str] | None = None,
-        news: Callable[[Mapping[str, Any]], list[dict[str, str]]] | None = None,
+        look: Callable[[str], dict[str, Any]] | None = None,
     ) -> pollers.Poller[Result]:
         """A poller of the operation in a 202 answer; any other answer means that the work is done.
 
-        `describe` says how far the work is, for whoever listens, where the operation itself does not say it;
-        `news` are new lines of output as of a look at the operation, told with it as `lines`.
+        `look` asks for the operation of an id together with what else a listener wants to hear: new `lines` of output.
         """
         if response.status_code != 202:
             return pollers.Poller({"state": "Succeeded"}, look=dict, finish=finish)
         operation = response.json()
         path = self.path("operations", str(operation["id"]))
 
-        def look() -> dict[str, Any]:
+        def plain() -> dict[str, Any]:
             found: dict[str, Any] = self.wire.get(path)
-            progress = found.get("progress") or {}
-            if describe and self.progress and found["state"] == "Running" and not progress.get("message"):
-                found["progress"] = {**progress, "message": describe()}
-            if news and self.progress:
-                found["lines"] = news(found)
-                found["progress"] = _without_newest_line(found.get("progress") or {})
             return found
 
-        return pollers.Poller(operation, look=look, finish=finish, progress=self.progress)
-
-
-def _without_newest_line(progress: dict[str, Any]) -> dict[str, Any]:
-    """The message of a build ends with its newest line, which whoever follows the lines has heard."""
-    stage, colon, _ = str(progress.get("message") or "").partition("Preparing the environment:")
-    return {**progress, "message": stage + colon.rstrip(":")} if colon else progress
+        seen = functools.partial(look, str(operation["id"])) if look and self.progress else plain
+        return pollers.Poller(operation, look=seen, finish=finish, progress=self.progress)
 
 
 def entity(kind: str, body: Any) -> Any:

@@ -7,6 +7,7 @@ import pydantic
 from fastapi import responses
 
 from zaffre.contracts import wire
+from zaffre.server.access import polling
 from zaffre.server.api import auth, bodies, context
 from zaffre.server.endpoints.online import deployments, following, logs, searching
 from zaffre.server.endpoints.telemetry import service as telemetry
@@ -23,6 +24,15 @@ class RollbackBody(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid")
 
     revision: str | None = None
+
+
+class NewsQuery(pydantic.BaseModel):
+    """What of a deployment's news is wanted."""
+
+    cursor: str = ""
+    instances: bool = True
+    from_now: bool = False
+    operation: str | None = pydantic.Field(default=None, pattern="^[0-9a-f]{32}$")
 
 
 @router.put(_PLACE + "/{deployment}", status_code=202)
@@ -98,17 +108,20 @@ def get_news(
     deployment: str,
     caller: auth.CallerDep,
     parts: context.Deps,
-    cursor: str = "",
-    instances: bool = True,
-    from_now: bool = False,
+    asked: Annotated[NewsQuery, fastapi.Query()],
 ) -> dict[str, Any]:
-    """Lines that are new since a cursor, of the build and of the instances; `from_now` gives a cursor alone."""
+    """Lines that are new since a cursor, of the build and of the instances; `from_now` gives a cursor alone.
+
+    With the id of an `operation` the answer holds that too, as of just before: whoever waits needs one request for both.
+    """
+    operation = asked.operation
     with parts.database.read() as uow:
         sources = logs.sources(uow, caller, workspace, endpoint, deployment)
+        also = {"operation": polling.show(uow, caller, workspace, operation)} if operation else {}
     means = following.Means(parts.online.runner, parts.online.preparations)
-    if from_now:
-        return following.News([], following.end(means, sources)).to_dict()
-    return following.news(means, sources, cursor, instances=instances).to_dict()
+    if asked.from_now:
+        return following.News([], following.end(means, sources)).to_dict() | also
+    return following.news(means, sources, asked.cursor, instances=asked.instances).to_dict() | also
 
 
 @router.get(_PLACE + "/{deployment}/revisions")

@@ -44,8 +44,10 @@ def start(
     workspace: str,
     subject: str,
     request: dict[str, Any] | None = None,
+    message: str = "",
 ) -> dict[str, Any]:
-    """Record that work on a thing has begun. `request` is what a worker needs to do it, also after a restart."""
+    """Record that work on a thing has begun. `request` is what a worker needs to do it, also after a restart; `message` what
+    people are told until somebody has begun with it."""
     now = clock.now()
     row = {
         "id": uuid.uuid4().hex,
@@ -54,7 +56,7 @@ def start(
         "subject": subject,
         "state": "Running",
         "progress": 0.0,
-        "message": "",
+        "message": message,
         "error": None,
         "result": None,
         "request": request,

@@ -157,7 +157,9 @@ def _accept(
     workspace, endpoint, name = revision["workspace"], revision["endpoint"], revision["deployment"]
     subject = f"endpoints/{endpoint}/deployments/{name}"
     kind = "deployments.create" if row is None else "deployments.update"
-    operation = operations.start(uow, caller, kind=kind, workspace=workspace, subject=subject)
+    operation = operations.start(
+        uow, caller, kind=kind, workspace=workspace, subject=subject, message=_beginning(row, revision)
+    )
     store.insert_revision(uow, revision)
     values = {
         "body": revision["body"],
@@ -181,6 +183,14 @@ def _accept(
     events.append(uow, caller, event, workspace=workspace, subject=subject)
     uow.touch(rooms.TOPIC)
     return operation
+
+
+def _beginning(row: Any | None, revision: dict[str, Any]) -> str:
+    """What people are told before the reconciler has looked."""
+    state = "Creating" if row is None or row.serving is None else "Updating"
+    ready = row.instances_ready if row is not None else 0
+    total = revision["instances"]
+    return f"{revision['endpoint']}/{revision['deployment']}: {state}, {ready} of {total} instances ready"
 
 
 def _insert(
