@@ -57,7 +57,7 @@ _KEPT = (
     changes=True,
 )
 def create(session: sessions.Session, given: grammar.Given) -> Any:
-    """Make a workspace; it keeps the resource group and subscription that are given."""
+    """Make a workspace; it keeps the resource group and subscription that are given. One that is there is updated."""
     _refuse_hubs(given)
     kept = (*_KEPT, "name", "description", "resource_group", "enable_data_isolation", "provision_network_now")
     flags = {key: getattr(given, key) for key in kept}
@@ -99,7 +99,7 @@ def _acls(text: str | None) -> dict[str, Any] | None:
 )
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the workspaces that you may see; with -g those of one resource group."""
-    scope = "resource_group" if given.resource_group else "subscription"
+    scope = "resource_group" if session.resource_group else "subscription"
     return list(session.client.workspaces.list(scope=scope, max_results=given.max_results))
 
 
@@ -133,11 +133,12 @@ def update(session: sessions.Session, given: grammar.Given) -> Any:
     flags |= {"network_acls": _acls(given.network_acls), "managed_network": _network(given)}
     if given.file is not None:
         changed = entities.load("workspace", given, {"name": given.name, **flags})
+        poller = operations.begin_update(changed)
     else:
         found = operations.get(_named(session, given))
         flags["managed_network"] = _network(given, found.managed_network)
-        changed = entities.patched(found, given, flags)
-    return session.wait(operations.begin_update(changed), no_wait=given.no_wait)
+        poller = operations.begin_replace(entities.patched(found, given, flags))
+    return session.wait(poller, no_wait=given.no_wait)
 
 
 @noun.verb(

@@ -96,7 +96,13 @@ def test_workspaces_keep_group_and_subscription(zaffre):
     assert zaffre.value("workspace", "show", "-n", "team1", "-g", "rg1", "--query", "tags.c") == "d"
     full = "/subscriptions/s1/resourceGroups/rg1/providers/Microsoft.MachineLearningServices/workspaces/team1"
     assert zaffre.value("workspace", "show", "-w", full, "--query", "resource_group") == "rg1"
-    assert zaffre.value("ml", "workspace", "list", "-g", "rg1", "--query", "[].name") == "team1"
+    # One that belongs to no group is found from every script.
+    assert zaffre.value("ml", "workspace", "list", "-g", "RG1", "--query", "[].name").split() == [
+        "default",
+        "team1",
+    ]
+    assert "team1" not in zaffre.value("workspace", "list", "-g", "rg2", "--query", "[].name")
+    assert "team1" not in zaffre.value("workspace", "list", "--subscription", "s2", "--query", "[].name")
     assert "team1" in zaffre.out("workspace", "list", "-o", "table")
     zaffre(
         "workspace",
@@ -116,7 +122,14 @@ def test_workspaces_keep_group_and_subscription(zaffre):
         "e": "f",
         "g": "h",
     }
-    zaffre("workspace", "create", "-n", "team1", code=5)
+    zaffre("workspace", "create", "-n", "team1", "--tags", "h=i", "--display-name", "Team")
+    again = json.loads(zaffre.out("workspace", "show", "-n", "team1"))
+    assert (again["description"], again["display_name"], again["resource_group"]) == ("ours", "Team", "rg1")
+    assert again["tags"] == {"c": "d", "e": "f", "g": "h", "h": "i"}
+    zaffre("workspace", "update", "-n", "team1", "--remove", "description")
+    assert "description" not in json.loads(zaffre.out("workspace", "show", "-n", "team1"))
+    taken = zaffre("workspace", "create", "-n", "team1", "-g", "rg2", code=5).stderr
+    assert "exists already" in taken
     assert "Add --yes" in zaffre("workspace", "delete", "-n", "team1", code=2).stderr
     zaffre("workspace", "delete", "-n", "team1", "-y", "--reason", "räumen 100 %")
     zaffre("workspace", "show", "-n", "team1", code=4)

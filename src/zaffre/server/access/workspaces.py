@@ -61,26 +61,29 @@ def get(
     callers.require(caller, "workspaces/read", f"workspaces/{name}")
     row = _found(uow, name)
     for field, given in (("resource_group", resource_group), ("subscription", subscription)):
-        own = getattr(row, field)
-        # One that belongs to none is found from every script, whatever group the script names.
-        if given is not None and own and given.lower() != own.lower():
+        if given is not None and not _is_in(getattr(row, field), given):
             words = field.replace("_", " ")
             raise errors.NotFound(
                 f"There is no workspace {name} in {words} {given!r}.",
-                hint=f"Its {words} is {own!r}.",
+                hint=f"Its {words} is {getattr(row, field)!r}.",
             )
     return _shape(row._mapping)
 
 
 def list_visible(
-    uow: db.UnitOfWork, caller: callers.Caller, *, resource_group: str | None = None
+    uow: db.UnitOfWork,
+    caller: callers.Caller,
+    *,
+    resource_group: str | None = None,
+    subscription: str | None = None,
 ) -> list[contract.Workspace]:
-    """The workspaces that the caller may see, of one group when it is named."""
+    """The workspaces that the caller may see; when a group or subscription is named, those that `get` finds in it."""
     return [
         _shape(row._mapping)
         for row in store.list_workspaces(uow)
         if callers.allowed(caller, "workspaces/read", f"workspaces/{row.name}")
-        and (resource_group is None or row.resource_group.lower() == resource_group.lower())
+        and (resource_group is None or _is_in(row.resource_group, resource_group))
+        and (subscription is None or _is_in(row.subscription, subscription))
     ]
 
 
@@ -108,6 +111,12 @@ def delete(uow: db.UnitOfWork, caller: callers.Caller, name: str, occupants: Seq
 def exists(uow: db.UnitOfWork, name: str) -> None:
     """Raise NotFound unless the workspace exists; rooms above call it before they write into it."""
     _found(uow, name)
+
+
+def _is_in(own: str, named: str) -> bool:
+    """Whether a workspace of the group (or subscription) `own` is in the one named; one of none is in each, so that every
+    script finds it, whatever group the script names."""
+    return not own or own.lower() == named.lower()
 
 
 def _named(wanted: contract.Workspace) -> str:

@@ -29,11 +29,14 @@ def update(workspace: str, body: context.Body, caller: auth.CallerDep, parts: co
 
 @router.get("/workspaces")
 def list_visible(
-    caller: auth.CallerDep, parts: context.Deps, resource_group: str | None = None
+    caller: auth.CallerDep,
+    parts: context.Deps,
+    resource_group: str | None = None,
+    subscription: str | None = None,
 ) -> dict[str, Any]:
     """The workspaces that the caller may see."""
     with parts.database.read() as uow:
-        found = workspaces.list_visible(uow, caller, resource_group=resource_group)
+        found = workspaces.list_visible(uow, caller, resource_group=resource_group, subscription=subscription)
     return {"items": [item.to_dict() for item in found], "next": None}
 
 
