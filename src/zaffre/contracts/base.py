@@ -5,11 +5,12 @@
 
 import datetime as dt
 import os
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import pydantic
 
-from zaffre.contracts import problems, values, yaml_source
+from zaffre.contracts import printed, problems, values, yaml_source
 from zaffre.core import clock, errors
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class Part(pydantic.BaseModel, metaclass=_Meta):
     def get(self, key: str, default: Any = None) -> Any:
         """A field by name, as of a mapping."""
         return getattr(self, key, default) if key in type(self).model_fields else default
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for key, value in super().__repr_args__():
+            yield key, printed.shown(key or "", value)
 
 
 def _moment(value: Any) -> Any:
@@ -135,6 +140,14 @@ class Entity(Part):
                 status = self.__dict__.get("status")
                 return None if status is None else getattr(status, name)
             return super().__getattr__(name)
+
+    def __str__(self) -> str:
+        """YAML of what it says and of what the server computed; no secrets, see `printed`."""
+        body = self.to_dict()
+        status = body.pop("status", {})
+        return yaml_source.dumps(
+            printed.shown("", body | {key: status[key] for key in status if key not in body})
+        )
 
     def to_wire(self, *, status: bool = False) -> dict[str, Any]:
         """The REST body. Raises Invalid: a request is checked once more, because entities may be changed.
