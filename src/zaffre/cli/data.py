@@ -24,7 +24,7 @@ face.hang_aliases()
     options.file("data asset"),
     options.name("data asset"),
     options.version(),
-    grammar.option("--path", "-p", help="File or folder of the data, or an address."),
+    grammar.option("--path", "-p", help="File or folder of the data, or the web address of one file."),
     _TYPE,
     options.DESCRIPTION_D,
     options.SET,

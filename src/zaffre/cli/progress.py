@@ -52,7 +52,7 @@ class Lines(Silence):
 
     def begin(self, what: str, total: int) -> None:
         """The stage and its size."""
-        self._say(f"{what} ({size(total)})")
+        self._say(f"{what} ({size(total)})" if total else what)
 
     def progress(self, operation: dict[str, Any]) -> None:
         """The lines that came, and the message, when it is a new one."""
@@ -95,13 +95,13 @@ class Bars(Silence):
         """A bar of bytes."""
         self._bars.start()
         self._done, self._total = 0, total
-        self._bytes = self._bars.add_task(what, total=max(total, 1), amount=size(total))
+        self._bytes = self._bars.add_task(what, total=total or None, amount=size(total))
 
     def advance(self, count: int) -> None:
         """Moves the bar; several threads call it."""
         with self._lock:
             self._done += count
-            amount = f"{size(self._done)} of {size(self._total)}"
+            amount = f"{size(self._done)} of {size(self._total)}" if self._total else size(self._done)
         if self._bytes is not None:
             self._bars.update(self._bytes, advance=count, amount=amount)
 

@@ -4,14 +4,15 @@ Called by the operations before an entity is sent. The caller's entity stays as 
 that the server has is not sent again: where it may be there, it is hashed first; where it cannot, while it is sent.
 """
 
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from zaffre.contracts import base, environment, files, manifests, online_deployment, samples
+from zaffre.contracts import base, data, environment, files, manifests, online_deployment, samples
 from zaffre.core import errors
-from zaffre.sdk import local_files, sending, transport
+from zaffre.sdk import fetching, local_files, sending, transport
 
 Entity = TypeVar("Entity", bound=base.Entity)
 
@@ -46,7 +47,24 @@ class Bundler:
             what, litter = _describe(part)
             _demand_form(part, path, what)
             setattr(part, key, self.upload(path, what=what, ignoring=litter))
+        if isinstance(copy, data.Data) and fetching.is_web(copy.path):
+            self._fetch(copy, str(copy.path))
         return copy
+
+    def _fetch(self, asset: data.Data, address: str) -> None:
+        """Puts the content of a web address in its place; where it came from stays written down."""
+        fetching.demand_file(asset)
+        what, _ = _describe(asset)
+        with tempfile.TemporaryDirectory(prefix="zaffre-data-") as folder:
+            file = fetching.fetch(
+                address,
+                Path(folder),
+                begin=lambda total: self._begin(f"downloading {what}", total),
+                advance=self._advance,
+            )
+            self._end()
+            asset.path = self.upload(file, what=what)
+        asset.properties = {fetching.ORIGIN: fetching.origin(address), **asset.properties}
 
     def upload(self, path: Path, *, what: str, ignoring: Sequence[str] = ()) -> str:
         """Sends a file or folder and returns its address."""

@@ -1,7 +1,10 @@
 """Models, data and environments by the command line, on a real server, in the words of az scripts."""
 
+import functools
+import http.server
 import json
 import os
+import threading
 
 import pytest
 
@@ -185,6 +188,23 @@ def test_data_assets(zaffre, tmp_path):
     assert (tmp_path / "out" / "rides" / "rows.csv").read_text() == "a,b\n1,2\n"
     zaffre("data", "update", "-n", "rides", "-v", "1", "--set", "tags.x=y")
     assert zaffre.value("data", "list", "--tag", "x=y", "--query", "[].version") == "1"
+
+
+def test_data_at_a_web_address_is_fetched_when_it_is_registered(zaffre, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{web.server_port}/rows.csv"
+        done = zaffre("data", "create", "-n", "fetched", "-p", address, "-t", "uri_file")
+        made = json.loads(done.stdout)
+        refused = zaffre("data", "create", "-n", "fetched", "-p", address, code=6).stderr
+        web.shutdown()
+    assert "downloading data fetched (8 bytes)" in done.stderr
+    assert (made["version"], made["properties"]) == ("1", {"zaffre.source": address})
+    zaffre("data", "download", "-n", "fetched", "-v", "1", "-p", tmp_path / "out")
+    assert (tmp_path / "out" / "fetched" / "rows.csv").read_text() == "a,b\n1,2\n"
+    assert "as type uri_folder" in refused
 
 
 def test_environments_and_their_copies(zaffre, tmp_path):

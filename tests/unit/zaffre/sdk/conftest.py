@@ -66,6 +66,14 @@ def served():
 
 
 @pytest.fixture
+def web():
+    """A second server: some place on the web."""
+    server = Served()
+    yield server
+    server.close()
+
+
+@pytest.fixture
 def wire(served):
     opened = transport.Transport(connection.Connection(served.url, "zf_token", "test"), version="1")
     yield opened

@@ -100,8 +100,8 @@ def test_every_part_of_a_deployment_is_bundled(bundler, blobs, folder, tmp_path)
 
 
 def test_addresses_pass_unchanged(bundler, served):
-    asset = data.Data(name="d", path="https://example.org/x.csv", type="uri_file")
-    assert bundler.bundle(asset).path == "https://example.org/x.csv"
+    asset = data.Data(name="d", path="azureml://datastores/d/paths/x.csv", type="uri_file")
+    assert bundler.bundle(asset).path == "azureml://datastores/d/paths/x.csv"
     assert served.requests == []
 
 
