@@ -18,6 +18,8 @@ _ENDPOINT = re.compile(r"[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}")
 _REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 _ARM_KEYS = ("subscriptions", "resourcegroups", "providers", "workspaces")
 _KIND_BY_WORD = {
     "models": "models", "model": "models",
@@ -102,6 +104,11 @@ def require_here(reference: Reference, workspace: str) -> None:
             hint=f"Register it in workspace {workspace} first.",
         )
     if reference.workspace is not None and reference.workspace.lower() != workspace.lower():
+        if _GUID.fullmatch(reference.workspace):
+            raise errors.Invalid(
+                f"{reference} names its workspace by the number that Azure gave it; here workspaces go by their names.",
+                hint=f"Write {PREFIX}{reference.short} for what is registered in workspace {workspace}.",
+            )
         raise errors.Invalid(
             f"{reference} is of workspace {reference.workspace}, and cannot be used in workspace {workspace}.",
             hint=f"Register it in {workspace} first, or work in {reference.workspace}: --workspace-name.",

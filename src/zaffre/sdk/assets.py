@@ -1,5 +1,7 @@
 """What models, data and environments share: versions by name, with the verbs and arguments of azure.ai.ml."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -16,21 +18,38 @@ class AssetOperations(Generic[Asset]):
 
     KIND: ClassVar[str]
     COLLECTION: ClassVar[str]
+    # Whether one without a version that equals the latest is that, and not the next.
+    SAME_IS_LATEST: ClassVar[bool] = False
 
     def __init__(self, scope: operations.Scope) -> None:
         self._scope = scope
 
     def _create_or_update(self, asset: Asset) -> Asset:
-        if not asset.name:
-            raise errors.Invalid(f"The {self.KIND} has no name.", hint="Give it one: name.")
         body = self._scope.bundled(asset)
-        if asset.version is None:
-            return self._read(self._scope.wire.send("POST", self._versions(asset.name), body=body).json())
-        answer = self._scope.wire.send("PUT", self._version(asset.name, asset.version), body=body)
+        if asset.name and asset.version is None and self.SAME_IS_LATEST:
+            return self._enter_unless_latest(asset.name, body)
+        if asset.name:
+            return self._enter(asset.name, asset.version, body)
+        name = _made_up_name(body)
+        try:
+            return self._enter(name, "1", body)
+        except errors.AlreadyExists:  # it was deleted, and numbers are never given again
+            return self._enter(name, None, body)
+
+    def _enter_unless_latest(self, name: str, body: Mapping[str, Any]) -> Asset:
+        try:
+            return self._enter(name, self.get(name).version, body)
+        except (errors.NotFound, errors.AlreadyExists):
+            return self._enter(name, None, body)
+
+    def _enter(self, name: str, version: str | None, body: Mapping[str, Any]) -> Asset:
+        if version is None:
+            return self._read(self._scope.wire.send("POST", self._versions(name), body=body).json())
+        answer = self._scope.wire.send("PUT", self._version(name, version), body=body)
         found = answer.json()
         changes = {key: body[key] for key in _CHANGEABLE if key in body and body[key] != found.get(key)}
         if answer.status_code == 200 and changes:
-            return self.update(asset.name, asset.version, changes)
+            return self.update(name, version, changes)
         return self._read(found)
 
     def update(self, name: str, version: str, changes: Mapping[str, Any]) -> Asset:
@@ -146,6 +165,12 @@ class AssetOperations(Generic[Asset]):
     def _read(self, body: Any) -> Asset:
         asset: Asset = operations.entity(self.KIND, body)
         return asset
+
+
+def _made_up_name(body: Mapping[str, Any]) -> str:
+    """What is registered without a name is called after its content, as by azure.ai.ml: sent twice, it is one version."""
+    content = {key: item for key, item in body.items() if key not in _CHANGEABLE}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _archived(view: Any) -> str:

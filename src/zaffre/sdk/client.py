@@ -42,13 +42,15 @@ class MLClient:
         subscription_id: str | None = None,
         resource_group_name: str | None = None,
         workspace_name: str | None = None,
+        registry_name: str | None = None,
         **options: Any,
     ) -> None:
         """`options`: url, token, reason (kept with every change), report, trace, listener, progress, connection_verify (a CA
         bundle) and connection_cert (the client's own: a file, or certificate and key), and local with port (the private
         server that `local=True` means); others are ignored, because users' code passes what only a cloud needs."""
-        if options.get("registry_name"):
-            raise operations.later("A registry beside workspaces (registry_name)", "Leave it out.")
+        if registry_name:
+            _check_registry(registry_name, workspace_name)
+        self._registry = registry_name
         wire = _wire(options)
         name = workspace_name or settings.client_environment().get("ZAFFRE_WORKSPACE") or DEFAULT_WORKSPACE
         self._scope = operations.Scope(
@@ -122,32 +124,34 @@ class MLClient:
     @property
     def secrets(self) -> secrets.SecretOperations:
         """Secrets of the workspace."""
-        return secrets.SecretOperations(self._scope)
+        return secrets.SecretOperations(self._within("secrets"))
 
     @property
     def models(self) -> models.ModelOperations:
         """Registered models."""
-        return models.ModelOperations(self._scope)
+        return models.ModelOperations(self._within("models"))
 
     @property
     def data(self) -> data_operations.DataOperations:
         """Data assets."""
-        return data_operations.DataOperations(self._scope)
+        return data_operations.DataOperations(self._within("data"))
 
     @property
-    def environments(self) -> environments.EnvironmentOperations:
-        """Environments."""
+    def environments(self) -> environments.EnvironmentOperations | environments.CuratedEnvironments:
+        """Environments; of a client of the registry `azureml` the curated ones."""
+        if self._registry:
+            return environments.CuratedEnvironments(self._scope)
         return environments.EnvironmentOperations(self._scope)
 
     @property
     def online_endpoints(self) -> online_endpoints.OnlineEndpointOperations:
         """Online endpoints."""
-        return online_endpoints.OnlineEndpointOperations(self._scope)
+        return online_endpoints.OnlineEndpointOperations(self._within("online endpoints"))
 
     @property
     def online_deployments(self) -> online_deployments.OnlineDeploymentOperations:
         """Deployments of online endpoints."""
-        return online_deployments.OnlineDeploymentOperations(self._scope)
+        return online_deployments.OnlineDeploymentOperations(self._within("online deployments"))
 
     @property
     def tokens(self) -> tokens.TokenOperations:
@@ -162,12 +166,21 @@ class MLClient:
     @property
     def lineage(self) -> lineage.LineageOperations:
         """What answers were made of."""
-        return lineage.LineageOperations(self._scope)
+        return lineage.LineageOperations(self._within("lineage"))
 
     @property
     def server(self) -> server.ServerOperations:
         """The server itself."""
         return server.ServerOperations(self._scope)
+
+    def _within(self, what: str) -> operations.Scope:
+        """The client's workspace, for what only workspaces have. Raises Unsupported for a client of a registry."""
+        if self._registry:
+            raise errors.Unsupported(
+                f"The registry {self._registry} has no {what}: it holds the curated environments.",
+                hint="Make a client of a workspace: MLClient(..., workspace_name=...), without registry_name.",
+            )
+        return self._scope
 
     def __getattr__(self, name: str) -> Any:
         if name in _LATER:
@@ -184,14 +197,15 @@ class MLClient:
             return self.environments.create_or_update(entity)
         raise _wrong_entity(entity, "begin_create_or_update")
 
-    def begin_create_or_update(self, entity: base.Entity, **_: Any) -> pollers.Poller[Any]:
-        """Makes a workspace, endpoint or deployment, by what the entity is; returns a poller."""
+    def begin_create_or_update(self, entity: base.Entity, **options: Any) -> pollers.Poller[Any]:
+        """Makes a workspace, endpoint or deployment, by what the entity is, with the options that its own operations
+        take (`local=True`); returns a poller."""
         if isinstance(entity, workspace.Workspace):
-            return self.workspaces.begin_create_or_update(entity)
+            return self.workspaces.begin_create_or_update(entity, **options)
         if isinstance(entity, online_endpoint.OnlineEndpoint):
-            return self.online_endpoints.begin_create_or_update(entity)
+            return self.online_endpoints.begin_create_or_update(entity, **options)
         if isinstance(entity, online_deployment.OnlineDeployment):
-            return self.online_deployments.begin_create_or_update(entity)
+            return self.online_deployments.begin_create_or_update(entity, **options)
         raise _wrong_entity(entity, "create_or_update")
 
     def close(self) -> None:
@@ -210,12 +224,26 @@ class MLClient:
         return f"MLClient(url={self.url!r}, workspace_name={self.workspace_name!r})"
 
 
+_CURATED = "azureml"
 _LATER = frozenset({
     "jobs", "components", "compute", "datastores", "schedules", "batch_endpoints", "batch_deployments", "registries",
     "connections", "feature_stores", "feature_sets", "feature_store_entities", "indexes", "evaluators",
     "serverless_endpoints", "marketplace_subscriptions", "capability_hosts", "workspace_outbound_rules",
     "deployment_templates", "azure_openai_deployments",
 })  # fmt: skip
+
+
+def _check_registry(name: str, workspace_name: str | None) -> None:
+    """Raises Invalid, and Unsupported for a registry that is not here."""
+    if workspace_name:
+        raise errors.Invalid(
+            "workspace_name and registry_name exclude each other.", hint="Make a client for each of them."
+        )
+    if name.lower() != _CURATED:
+        raise errors.Unsupported(
+            f"There is no registry {name!r} here; the only one is {_CURATED!r}, with the curated environments.",
+            hint="Keep in a workspace what several teams use: MLClient(..., workspace_name=...).",
+        )
 
 
 def _wire(options: dict[str, Any]) -> transport.Transport:

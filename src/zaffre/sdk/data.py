@@ -15,7 +15,7 @@ class DataOperations(assets.AssetOperations[data.Data]):
 
     def create_or_update(self, data: data.Data) -> data.Data:
         """Registers the next version, or the one that is named; for a version that exists, tags, description and
-        properties are updated. Raises Conflict when its content is another."""
+        properties are updated. Raises AlreadyExists when its content is another. Without a name one is made up."""
         return self._create_or_update(data)
 
     def delete(self, name: str, version: str) -> None:
@@ -34,3 +34,9 @@ class DataOperations(assets.AssetOperations[data.Data]):
     def mount(self, path: str, **_: Any) -> None:
         """Mounting comes later: always raises Unsupported."""
         raise operations.later("Mounting data", "Download it instead: `ml_client.data.download(...)`.")
+
+    def list_materialization_status(self, name: str, **_: Any) -> None:
+        """As `import_data`: always raises Unsupported."""
+        raise operations.later(
+            "Importing data from a database or file system", "Register a local path instead."
+        )

@@ -1,11 +1,11 @@
 """`ml_client.environments`: environments, and new ones made from old."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zaffre.contracts import environment
-from zaffre.core import names
-from zaffre.sdk import assets, paging
+from zaffre.core import errors, names
+from zaffre.sdk import assets, operations, paging
 
 _CURATED = "/api/v1/registries/azureml/environments"
 
@@ -15,10 +15,13 @@ class EnvironmentOperations(assets.AssetOperations[environment.Environment]):
 
     KIND = "environment"
     COLLECTION = "environments"
+    SAME_IS_LATEST = True
 
     def create_or_update(self, environment: environment.Environment) -> environment.Environment:
         """Registers the next version, or the one that is named; for a version that exists, tags, description and
-        properties are updated. Raises Conflict when its content is another."""
+        properties are updated. Raises AlreadyExists when its content is another. Without a name one is made up.
+
+        As with azure.ai.ml, one without a version that equals the latest is the latest."""
         return self._create_or_update(environment)
 
     def list_curated(self) -> list[environment.Environment]:
@@ -39,3 +42,28 @@ class EnvironmentOperations(assets.AssetOperations[environment.Environment]):
             self._scope.wire.send("POST", path, body={"source": source, "version": version}).json()
         )
         return self.update(name, str(made.version), changes) if changes else made
+
+
+class CuratedEnvironments:
+    """`MLClient(registry_name="azureml").environments`: what can be named though nobody registered it; read only."""
+
+    def __init__(self, scope: operations.Scope) -> None:
+        self._all = EnvironmentOperations(scope)
+
+    def list(self, name: str | None = None, **_: Any) -> Iterator[environment.Environment]:
+        """All of them, or the one of that name."""
+        return (one for one in self._all.list_curated() if name in (None, one.name))
+
+    def get(self, name: str, version: str | None = None, label: str | None = None) -> environment.Environment:
+        """What stands for a curated name; it means the same in every version. Raises NotFound with the nearest names."""
+        if version is not None and label is not None:
+            raise errors.Invalid("Give either a version or a label, not both.")
+        return self._all.get_curated(name)
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(EnvironmentOperations, name):
+            raise errors.Unsupported(
+                f"The registry azureml is for reading: it has no {name}.",
+                hint="Register in a workspace instead: MLClient without registry_name.",
+            )
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")

@@ -17,7 +17,7 @@ class ModelOperations(assets.AssetOperations[model.Model]):
 
     def create_or_update(self, model: model.Model) -> model.Model:
         """Registers the next version, or the one that is named; for a version that exists, tags, description and
-        properties are updated. Raises Conflict when its content is another."""
+        properties are updated. Raises AlreadyExists when its content is another. Without a name one is made up."""
         return self._create_or_update(model)
 
     def list(

@@ -46,14 +46,20 @@ class Poller(Generic[Result]):
         return dict(self._operation)
 
     def status(self) -> str:
-        """`InProgress`, `Succeeded`, `Failed`, `Canceled` or `TimedOut`, as of the last look."""
-        return _FINAL.get(str(self._operation.get("state", "Running")).lower(), "InProgress")
+        """Looks once; `InProgress`, `Succeeded`, `Failed`, `Canceled` or `TimedOut`."""
+        self.done()
+        return self._seen()
 
     def done(self) -> bool:
         """Looks once; True when the work has ended, well or badly."""
-        if self.status() == "InProgress":
-            self._refresh()
-        return self.status() != "InProgress"
+        if self._seen() == "InProgress":
+            self._operation = self._look()
+            if self.progress:
+                self.progress(self._operation)
+        return self._seen() != "InProgress"
+
+    def _seen(self) -> str:
+        return _FINAL.get(str(self._operation.get("state", "Running")).lower(), "InProgress")
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits for the end, at most `timeout` seconds; raises the error the work ended with."""
@@ -67,13 +73,13 @@ class Poller(Generic[Result]):
         for callback in self._callbacks:
             callback(self)
         self._callbacks.clear()
-        if self.status() != "Succeeded":
+        if self._seen() != "Succeeded":
             raise self._failure()
 
     def result(self, timeout: float | None = None) -> Result:
         """Waits, then returns the thing as it is now. Raises Unavailable when the time is over first."""
         self.wait(timeout)
-        if self.status() == "InProgress":
+        if self._seen() == "InProgress":
             raise errors.Unavailable(
                 f"The work is still going on after {timeout} s.",
                 hint="It continues on the server; wait again.",
@@ -88,14 +94,9 @@ class Poller(Generic[Result]):
         """The operation's id, by which the work can be found again."""
         return str(self._operation.get("id", ""))
 
-    def _refresh(self) -> None:
-        self._operation = self._look()
-        if self.progress:
-            self.progress(self._operation)
-
     def _failure(self) -> errors.ZaffreError:
         problem = self._operation.get("error")
         if isinstance(problem, dict):
             return errors.from_problem(problem)
         said = problem or self._operation.get("message")
-        return errors.ZaffreError(str(said or f"The work ended as {self.status()}."))
+        return errors.ZaffreError(str(said or f"The work ended as {self._seen()}."))

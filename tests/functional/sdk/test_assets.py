@@ -35,6 +35,28 @@ def test_register_find_and_download_a_model(ml_client, folder, tmp_path):
         assert (tmp_path / "out" / "m1" / "model" / file).read_bytes() == (folder / file).read_bytes()
 
 
+def test_what_has_no_name_gets_one_of_its_content(ml_client, folder):
+    for operations, entity, other in (
+        (ml_client.models, Model(path=str(folder), tags={"a": "b"}), Model(path=str(folder / "weights.bin"))),
+        (ml_client.data, Data(path=str(folder)), Data(path=str(folder / "sub"))),
+        (ml_client.environments, Environment(image="x"), Environment(image="y")),
+    ):
+        made = operations.create_or_update(entity)
+        assert (len(made.name), made.version, made.tags) == (32, "1", entity.tags)
+        assert entity.name is None
+        again = operations.create_or_update(entity)
+        assert (again.name, again.version) == (made.name, "1")
+        assert operations.create_or_update(other).name != made.name
+        assert made.name in [one.name for one in operations.list()]
+
+
+def test_what_has_no_name_can_be_registered_again_after_it_was_deleted(ml_client, folder):
+    made = ml_client.create_or_update(Model(path=str(folder)))
+    ml_client.models.delete(made.name, made.version)
+    again = ml_client.create_or_update(Model(path=str(folder)))
+    assert (again.name, again.version) == (made.name, "2")
+
+
 def test_an_update_of_what_was_read(ml_client, folder):
     model = ml_client.models.create_or_update(Model(path=str(folder), name="m2"))
     model.description = "new words"
@@ -77,6 +99,12 @@ def test_data_and_environments(ml_client, folder, tmp_path):
         Environment(name="e1", image="x", conda_file=str(tmp_path / "conda.yml"))
     )
     assert made.conda_file == {"dependencies": ["python=3.11"]}
+    for image, version in (("x", "1"), ("y", "2"), ("y", "2"), ("x", "3")):
+        again = Environment(
+            name="e1", image=image, conda_file=str(tmp_path / "conda.yml"), tags={"v": version}
+        )
+        made = ml_client.environments.create_or_update(again)
+        assert (made.version, made.tags) == (version, {"v": version})
     copy = ml_client.environments.clone("azureml:e1:1", "e2", changes={"tags": {"from": "e1"}})
     assert (copy.name, copy.tags) == ("e2", {"from": "e1"})
     with pytest.raises(errors.Unsupported):
@@ -87,7 +115,15 @@ def test_workspaces(ml_client):
     ml_client.workspaces.begin_create(Workspace(name="fresh")).result()
     assert ml_client.workspaces.get("fresh").resource_group == "rg"
     assert "fresh" in [workspace.name for workspace in ml_client.workspaces.list()]
-    ml_client.begin_create_or_update(Workspace(name="fresh", description="more")).result()
+    ml_client.begin_create_or_update(Workspace(name="fresh", description="more", tags={"a": "b"})).result()
+    again = ml_client.workspaces.begin_create(Workspace(name="fresh", tags={"c": "d"})).result()
+    assert (again.description, again.tags, again.resource_group) == ("more", {"a": "b", "c": "d"}, "rg")
+    changed = ml_client.workspaces.begin_update(Workspace(name="fresh", display_name="F")).result()
+    assert (changed.display_name, changed.description, changed.tags) == ("F", "more", again.tags)
+    changed.description, changed.tags = None, {}
+    cleared = ml_client.workspaces.begin_update(changed, display_name="G").result()
+    assert (cleared.display_name, cleared.description, cleared.tags) == ("G", None, {})
+    assert "default" in [workspace.name for workspace in ml_client.workspaces.list()]
     ml_client.workspaces.begin_delete("fresh").result()
     with pytest.raises(errors.NotFound):
         ml_client.workspaces.get("fresh")

@@ -209,3 +209,11 @@ def test_a_reference_to_elsewhere_says_where_that_is() -> None:
         names.require_here(names.parse_reference(f"{SCOPE}/models/churn/versions/3"), "default")
     with pytest.raises(errors.Unsupported, match="registry"):
         names.require_here(names.parse_reference("azureml://registries/r/models/m/versions/2"), "default")
+
+
+def test_a_workspace_that_azure_numbered_is_told_apart_from_one_of_another_name() -> None:
+    number = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    text = f"azureml://locations/westeurope/workspaces/{number}/models/churn/versions/3"
+    with pytest.raises(errors.Invalid, match="by the number that Azure gave it") as caught:
+        names.require_here(names.parse_reference(text), "default")
+    assert caught.value.hint == "Write azureml:churn:3 for what is registered in workspace default."

@@ -9,6 +9,7 @@ import pytest
 from zaffre import MLClient, entities
 from zaffre.contracts import model, online_endpoint
 from zaffre.core import errors
+from zaffre.sdk import online_endpoints
 
 original = pytest.importorskip("azure.ai.ml")
 original_entities = pytest.importorskip("azure.ai.ml.entities")
@@ -88,8 +89,52 @@ def test_what_comes_later_says_so(client, noun):
         client.nonsense  # noqa: B018 asking is the test
 
 
+def test_the_registry_of_curated_environments_is_read_as_on_azure(served):
+    body = {"name": "sklearn-1.5", "zaffre": {"requirements": ["scikit-learn"]}}
+    listed = {"items": [body, {**body, "name": "minimal"}], "next": None}
+    served.answer = lambda _, path, *__: (200, {}, body if path.endswith("/sklearn-1.5") else listed)
+    with MLClient(object(), registry_name="azureml", url=served.url, token="zf_x") as registry:
+        assert registry.environments.get("sklearn-1.5", label="latest").name == "sklearn-1.5"
+        assert [one.name for one in registry.environments.list()] == ["sklearn-1.5", "minimal"]
+        assert [one.name for one in registry.environments.list(name="minimal")] == ["minimal"]
+        for call in (
+            lambda: registry.models,
+            lambda: registry.data,
+            lambda: registry.online_endpoints,
+            lambda: registry.environments.create_or_update(entities.Environment(image="x")),
+            lambda: registry.create_or_update(model.Model(path="x")),
+        ):
+            with pytest.raises(errors.Unsupported, match="registry azureml") as caught:
+                call()
+            assert "without registry_name" in caught.value.hint
+        with pytest.raises(AttributeError):
+            registry.environments.nonsense  # noqa: B018 asking is the test
+
+
+def test_another_registry_is_refused_at_once(served):
+    with pytest.raises(errors.Unsupported, match=r"no registry 'ours' here; the only one is 'azureml'"):
+        MLClient(object(), "sub", "rg", None, "ours", url=served.url, token="zf_x")
+    with pytest.raises(errors.Invalid, match="exclude each other"):
+        MLClient(object(), "sub", "rg", "ws", "azureml", url=served.url, token="zf_x")
+
+
+def test_options_reach_the_operations_of_what_is_made(client, monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        online_endpoints.OnlineEndpointOperations,
+        "begin_create_or_update",
+        lambda _, entity, **options: heard.append((entity.name, options)),
+    )
+    client.begin_create_or_update(online_endpoint.ManagedOnlineEndpoint(name="abc"), local=True)
+    assert heard == [("abc", {"local": True})]
+
+
 def test_operations_that_come_later_say_so(client):
     for call in (
+        lambda: client.workspaces.begin_diagnose("ws"),
+        lambda: client.workspaces.begin_provision_network(workspace_name="ws"),
+        client.workspaces.begin_sync_keys,
+        lambda: client.data.list_materialization_status("d"),
         lambda: client.models.share("m", "1", registry_name="r", share_with_name="m", share_with_version="1"),
         lambda: client.models.package("m", "1", None),
         lambda: client.data.mount("azureml:d:1"),

@@ -33,6 +33,14 @@ def test_result_waits_for_the_end():
     assert work.continuation_token() == "o1"
 
 
+def test_a_loop_over_the_status_ends():
+    work = poller({"state": "Running"}, {"state": "Running"}, {"state": "Succeeded"})
+    seen = []
+    while not seen or seen[-1] == "InProgress":
+        seen.append(work.status())
+    assert seen == ["InProgress", "InProgress", "Succeeded"]
+
+
 def test_failed_work_raises_the_error_it_ended_with():
     problem = errors.to_problem(errors.Invalid("init() failed", hint="see logs"))
     work = poller({"state": "Failed", "error": problem})

@@ -169,7 +169,7 @@ def _environment(
         name, version = referring.named(uow, caller, workspace, given, kind="environments")
         found = environments.get(uow, caller, workspace, name, version)
     elif given.name is not None:
-        found = environments.create(uow, caller, workspace, given)
+        found = environments.described(uow, caller, workspace, given)
     else:
         found = environments.anonymous(uow, caller, workspace, given)
     table.read(found.to_dict(status=False))

@@ -12,7 +12,7 @@ from typing import Any
 from zaffre.contracts import environment as contract
 from zaffre.contracts import events as catalogue
 from zaffre.contracts import manifests
-from zaffre.core import errors
+from zaffre.core import errors, names
 from zaffre.server import db
 from zaffre.server.access import callers
 from zaffre.server.registry.versioning import content, documents, entering, hidden, locks, nouns, service
@@ -57,6 +57,21 @@ def anonymous(
     draft = _draft(environment, ANONYMOUS)
     draft = dataclasses.replace(draft, version=hidden.number_of(draft.body), hidden=True)
     return _entity(_register(uow, caller, workspace, draft)[0])
+
+
+def described(
+    uow: db.UnitOfWork, caller: callers.Caller, workspace: str, environment: contract.Environment
+) -> contract.Environment:
+    """The environment that a deployment describes inline under a name. Without a version, one that equals the latest is that:
+    whoever changes the deployment describes it again each time."""
+    if environment.version is None and environment.name:
+        try:
+            latest = service.get(uow, caller, shelf(workspace), environment.name, f"@{names.LATEST}")
+        except errors.NotFound:
+            return create(uow, caller, workspace, environment)
+        if service.content_of(latest.body) == service.content_of(documents.body_of(environment)):
+            return _entity(latest)
+    return create(uow, caller, workspace, environment)
 
 
 def clone(

@@ -111,3 +111,14 @@ def test_an_inline_environment_is_one_hidden_version_per_content(database, ann):
     with database.read() as uow:
         assert versioning.search(uow, ann, service.shelf("default"), nouns.Query()) == ([], None)
         assert service.get(uow, ann, "default", first.name, first.version).conda_file == CONDA
+
+
+def test_what_a_deployment_describes_again_is_the_version_that_it_was(database, ann):
+    def describe(**fields):
+        with database.write() as uow:
+            return service.described(uow, ann, "default", contract.Environment(name="sk", **fields)).version
+
+    given = [describe(conda_file=CONDA) for _ in range(2)]
+    given += [describe(conda_file=CONDA, tags={"a": "b"}), describe(image="u"), describe(conda_file=CONDA)]
+    assert given == ["1", "1", "1", "2", "3"]
+    assert describe(conda_file=CONDA, version="1") == "1"
