@@ -109,12 +109,14 @@ def delete(session: sessions.Session, given: grammar.Given) -> None:
 @noun.verb(
     "invoke",
     options.name("endpoint", required=True),
-    grammar.option("--request-file", "-r", required=True, help="File with the request's body."),
+    grammar.option(
+        "--request-file", "-r", help="File with the request's body; without it the body is empty."
+    ),
     grammar.option("--deployment-name", "-d", help="Ask this deployment, whatever the traffic says."),
     options.LOCAL,
 )
 def invoke(session: sessions.Session, given: grammar.Given) -> Any:
-    """Send a file to an endpoint and print the answer."""
+    """Send a request to an endpoint and print the answer."""
     answer = session.client.online_endpoints.invoke(
         given.name, request_file=given.request_file, deployment_name=given.deployment_name
     )

@@ -32,6 +32,8 @@ Url = Annotated[values.Text, pydantic.AfterValidator(_url)]
 class CustomerManagedKey(base.Part):
     """Where a cloud workspace finds its encryption key."""
 
+    POSITIONAL: ClassVar[tuple[str, ...]] = ("key_vault", "key_uri", "cosmosdb_id", "storage_id", "search_id")
+
     key_vault: values.Text | None = None
     key_uri: Url | None = None
     cosmosdb_id: values.Text | None = None
@@ -41,6 +43,8 @@ class CustomerManagedKey(base.Part):
 
 class IPRule(base.Part):
     """One address or range."""
+
+    POSITIONAL: ClassVar[tuple[str, ...]] = ("value",)
 
     value: values.Text
 

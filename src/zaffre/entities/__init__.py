@@ -1,7 +1,14 @@
 """The nouns under the module name that users of `azure.ai.ml.entities` import; nothing is defined here."""
 
-from zaffre.contracts.assets import AutoDeleteSetting
+from zaffre.contracts.assets import Asset, AutoDeleteSetting
 from zaffre.contracts.base import CreationContext
+from zaffre.contracts.cloud import (
+    CustomerManagedKey,
+    IPRule,
+    ManagedNetwork,
+    NetworkAcls,
+    ServerlessComputeSettings,
+)
 from zaffre.contracts.collection import DataAsset, DataCollector, DeploymentCollection, RequestLogging
 from zaffre.contracts.data import Data
 from zaffre.contracts.endpoint_keys import EndpointAadToken, EndpointAuthKeys, EndpointAuthToken
@@ -33,10 +40,12 @@ from zaffre.contracts.workspace import Workspace
 SystemData = CreationContext
 
 __all__ = [
+    "Asset",
     "AutoDeleteSetting",
     "BuildContext",
     "CodeConfiguration",
     "CreationContext",
+    "CustomerManagedKey",
     "Data",
     "DataAsset",
     "DataCollector",
@@ -47,13 +56,16 @@ __all__ = [
     "EndpointAuthKeys",
     "EndpointAuthToken",
     "Environment",
+    "IPRule",
     "IdentityConfiguration",
     "KubernetesOnlineDeployment",
     "KubernetesOnlineEndpoint",
     "ManagedIdentityConfiguration",
+    "ManagedNetwork",
     "ManagedOnlineDeployment",
     "ManagedOnlineEndpoint",
     "Model",
+    "NetworkAcls",
     "OnlineDeployment",
     "OnlineEndpoint",
     "OnlineRequestSettings",
@@ -61,6 +73,7 @@ __all__ = [
     "RequestLogging",
     "ResourceRequirementsSettings",
     "ResourceSettings",
+    "ServerlessComputeSettings",
     "SystemData",
     "TargetUtilizationScaleSettings",
     "Workspace",

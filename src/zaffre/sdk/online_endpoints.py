@@ -130,7 +130,8 @@ class OnlineEndpointOperations:
         local: bool = False,
         **_: Any,
     ) -> str:
-        """Sends the content of a file to the endpoint and returns the answer's text, as any client of it would."""
+        """Sends the content of a file to the endpoint and returns the answer's text, as any client of it would; without
+        one the body is empty."""
         here = self._at(local)
         endpoint = here.get(endpoint_name)
         address = endpoint.status.scoring_uri if endpoint.status else None
@@ -205,10 +206,11 @@ def _score(client: httpx.Client, address: str, body: bytes, headers: dict[str, s
     text = response.text.strip()[:2000]
     raise kind(
         f"{address} answered {response.status_code}: {text or response.reason_phrase}",
-        hint="The deployment's side of it: `zaffre online-deployment get-logs`.",
+        hint=_LOGS if body else f"Nothing was sent; --request-file names a file to send. {_LOGS}",
     )
 
 
+_LOGS = "The deployment's side of it: `zaffre online-deployment get-logs`."
 _SCORING_ERRORS: dict[int, type[errors.ZaffreError]] = {
     400: errors.Invalid,
     401: errors.Unauthenticated,

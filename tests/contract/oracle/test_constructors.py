@@ -12,6 +12,7 @@ LEFT_OUT = {
     "kwargs",
     "hub_id",  # hubs do not exist here
     "kind",  # computed
+    "network_id",  # a cloud's
     "scoring_uri", "openapi_uri", "provisioning_state", "utc_time_created",  # computed, in `status`
 }  # fmt: skip
 

@@ -294,6 +294,8 @@ def test_an_answer_that_is_an_error_is_one(deployed, tmp_path):
     (tmp_path / "bad.json").write_text("{}")
     refused = deployed("online-endpoint", "invoke", "-n", "kept", "-r", tmp_path / "bad.json", code=1)
     assert "get-logs" in refused.stderr
+    refused = deployed("online-endpoint", "invoke", "-n", "kept", code=1)
+    assert "Nothing was sent; --request-file names a file" in refused.stderr
 
 
 def test_the_server_may_stop_while_replicas_serve(fresh, files):

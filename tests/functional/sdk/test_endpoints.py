@@ -64,6 +64,7 @@ def test_a_notebook_for_azure_runs_as_it_is(ml_client, endpoint, code):
     poller = ml_client.online_deployments.begin_create_or_update(deployment(code, "green", "green"))
     poller.wait(timeout=0)
     assert poller.result().name == "green"
+    assert json.loads(ml_client.online_endpoints.invoke(endpoint.name)) == ["blue"]  # run() needs no body
     answer = ml_client.online_endpoints.invoke(endpoint.name, deployment_name="green", request_file=request)
     assert json.loads(answer) == ["green"]
     endpoint = ml_client.online_endpoints.get(endpoint.name)
