@@ -94,13 +94,16 @@ def _acls(text: str | None) -> dict[str, Any] | None:
 
 @noun.verb(
     "list",
-    grammar.option("--filtered-kinds", takes="many", help="Accepted; there is one kind."),
+    grammar.option("--filtered-kinds", takes="many", help="Only these kinds; all are of the kind default."),
     options.MAX_RESULTS,
 )
 def list_(session: sessions.Session, given: grammar.Given) -> Any:
     """List the workspaces that you may see; with -g those of one resource group."""
     scope = "resource_group" if session.resource_group else "subscription"
-    return list(session.client.workspaces.list(scope=scope, max_results=given.max_results))
+    found = session.client.workspaces.list(
+        scope=scope, filtered_kinds=given.filtered_kinds, max_results=given.max_results
+    )
+    return list(found)
 
 
 def _named(session: sessions.Session, given: grammar.Given) -> str:

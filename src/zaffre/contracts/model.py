@@ -12,6 +12,8 @@ ModelType = Annotated[Literal["custom_model", "mlflow_model", "triton_model"], v
 class ModelStatus(assets.AssetStatus):
     """What the server knows of a model version."""
 
+    # The job that made it; none yet, and users' code asks.
+    job_name: str | None = None
     # One sentence per thing that whoever loads the model should know, e.g. that a pickle runs code.
     used_by: list[str] = []
 

@@ -221,6 +221,8 @@ class MLClient:
         self.close()
 
     def __repr__(self) -> str:
+        if self._registry:
+            return f"MLClient(url={self.url!r}, registry_name={self._registry!r})"
         return f"MLClient(url={self.url!r}, workspace_name={self.workspace_name!r})"
 
 

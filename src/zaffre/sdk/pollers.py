@@ -56,7 +56,11 @@ class Poller(Generic[Result]):
             self._operation = self._look()
             if self.progress:
                 self.progress(self._operation)
-        return self._seen() != "InProgress"
+        if self._seen() == "InProgress":
+            return False
+        while self._callbacks:
+            self._callbacks.pop(0)(self)
+        return True
 
     def _seen(self) -> str:
         return _FINAL.get(str(self._operation.get("state", "Running")).lower(), "InProgress")
@@ -70,9 +74,6 @@ class Poller(Generic[Result]):
                 return
             # In proportion to what was waited, so that the end is never noticed much later than it comes.
             time.sleep(min(max(0.05, (time.monotonic() - began) / 20), 0.5))
-        for callback in self._callbacks:
-            callback(self)
-        self._callbacks.clear()
         if self._seen() != "Succeeded":
             raise self._failure()
 
@@ -87,8 +88,14 @@ class Poller(Generic[Result]):
         return self._finish(self._operation)
 
     def add_done_callback(self, callback: Callable[["Poller[Result]"], None]) -> None:
-        """Calls `callback(poller)` when a wait sees the end."""
+        """Calls `callback(poller)` when a look sees the end; at once when one has."""
         self._callbacks.append(callback)
+        if self._seen() != "InProgress":
+            self.done()
+
+    def remove_done_callback(self, callback: Callable[["Poller[Result]"], None]) -> None:
+        """Takes back what was not called yet."""
+        self._callbacks = [kept for kept in self._callbacks if kept != callback]
 
     def continuation_token(self) -> str:
         """The operation's id, by which the work can be found again."""

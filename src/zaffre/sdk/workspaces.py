@@ -1,6 +1,6 @@
 """`ml_client.workspaces`: the walls between teams."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from zaffre.contracts import workspace
@@ -17,12 +17,20 @@ class WorkspaceOperations:
         self._scope = scope
 
     def list(
-        self, *, scope: str = "resource_group", max_results: int | None = None, **_: Any
+        self,
+        *,
+        scope: str = "resource_group",
+        filtered_kinds: str | Collection[str] | None = None,
+        max_results: int | None = None,
     ) -> Iterator[workspace.Workspace]:
         """The workspaces of the client's resource group, or with `scope="subscription"` of its subscription, that the caller
-        may see: all of them where it names neither. Those that belong to no group are in each, as for `get`."""
+        may see: all of them where it names neither. Those that belong to no group are in each, as for `get`. All are of the
+        kind `default`: `filtered_kinds` without it finds none."""
         if scope not in ("resource_group", "subscription"):
             raise errors.Invalid(f"scope: there is no {scope!r}.", hint="Use resource_group or subscription.")
+        kinds = [filtered_kinds] if isinstance(filtered_kinds, str) else filtered_kinds
+        if kinds and "default" not in {part.strip().lower() for kind in kinds for part in kind.split(",")}:
+            return iter(())
         group = self._scope.resource_group if scope == "resource_group" else None
         place = {"resource_group": group, "subscription": self._scope.subscription}
         return paging.items(self._scope.wire, _ALL, _read, most=max_results, **place)

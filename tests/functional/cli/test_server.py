@@ -101,6 +101,9 @@ def test_workspaces_keep_group_and_subscription(zaffre):
         "default",
         "team1",
     ]
+    for kinds, count in ((["hub", "project"], "0"), (["hub", "default"], "2"), (["default"], "2")):
+        words = ["--filtered-kinds", *kinds, "-g", "rg1", "--query", "length(@)"]
+        assert zaffre.value("workspace", "list", *words) == count
     assert "team1" not in zaffre.value("workspace", "list", "-g", "rg2", "--query", "[].name")
     assert "team1" not in zaffre.value("workspace", "list", "--subscription", "s2", "--query", "[].name")
     assert "team1" in zaffre.out("workspace", "list", "-o", "table")

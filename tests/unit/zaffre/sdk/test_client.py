@@ -94,6 +94,7 @@ def test_the_registry_of_curated_environments_is_read_as_on_azure(served):
     listed = {"items": [body, {**body, "name": "minimal"}], "next": None}
     served.answer = lambda _, path, *__: (200, {}, body if path.endswith("/sklearn-1.5") else listed)
     with MLClient(object(), registry_name="azureml", url=served.url, token="zf_x") as registry:
+        assert "registry_name='azureml'" in repr(registry)
         assert registry.environments.get("sklearn-1.5", label="latest").name == "sklearn-1.5"
         assert [one.name for one in registry.environments.list()] == ["sklearn-1.5", "minimal"]
         assert [one.name for one in registry.environments.list(name="minimal")] == ["minimal"]

@@ -41,6 +41,18 @@ def test_a_loop_over_the_status_ends():
     assert seen == ["InProgress", "InProgress", "Succeeded"]
 
 
+def test_whoever_looks_hears_the_end_once_and_late_listeners_at_once():
+    work, ended = poller({"state": "Running"}, {"state": "Succeeded"}), []
+    gone = ended.append
+    work.add_done_callback(gone)
+    work.remove_done_callback(gone)
+    work.add_done_callback(lambda done: ended.append(done.status()))
+    assert [work.done(), work.done(), work.done()] == [False, True, True]
+    assert ended == ["Succeeded"]
+    work.add_done_callback(lambda _: ended.append("late"))
+    assert ended == ["Succeeded", "late"]
+
+
 def test_failed_work_raises_the_error_it_ended_with():
     problem = errors.to_problem(errors.Invalid("init() failed", hint="see logs"))
     work = poller({"state": "Failed", "error": problem})
