@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, List, MutableMapping, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    MutableMapping,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+)
+
+Mapping = TypeVar("Mapping", bound="HeaderDict")
+
+
+def _converted(values: Iterable[Any], kind: Optional[Callable[[Any], Any]]) -> List[Any]:
+    """Those values that `kind` can take, through it."""
+    found = []
+    for value in values:
+        try:
+            found.append(value if kind is None else kind(value))
+        except (ValueError, TypeError):  # as in Flask: the same as if it had not been sent
+            continue
+    return found
 
 
 class HeaderDict(Dict[str, str]):
     """What a `request_headers` parameter receives: a real dict, Title-Case names, found in any case."""
 
     @classmethod
-    def of(cls, pairs: Iterable[Tuple[str, str]]) -> HeaderDict:
+    def of(cls: Type[Mapping], pairs: Iterable[Tuple[str, str]]) -> Mapping:
         made = cls()
         for name, value in pairs:
             title = name.title()
@@ -34,6 +59,21 @@ class HeaderDict(Dict[str, str]):
             return default
 
 
+class RequestHeaders(HeaderDict):
+    """The headers of a whole request. Going through them gives pairs, as in Flask, where a dict would give names."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items())
+
+    def get(self, name: str, default: Any = None, type: Any = None) -> Any:
+        return next(iter(self.getlist(name, type)), default)
+
+    def getlist(self, name: str, type: Any = None) -> List[Any]:
+        return _converted([self[name]] if name in self else [], type)
+
+    get_all = getlist
+
+
 class MultiDict(Dict[str, Any]):
     """The first value of a name by `[]` and `get`, all of them by `getlist`."""
 
@@ -43,8 +83,11 @@ class MultiDict(Dict[str, Any]):
             self._all.setdefault(name, []).append(value)
         super().__init__({name: values[0] for name, values in self._all.items()})
 
-    def getlist(self, name: str) -> List[Any]:
-        return list(self._all.get(name, []))
+    def get(self, key: str, default: Any = None, type: Any = None) -> Any:
+        return next(iter(_converted(self._all.get(key, [])[:1], type)), default)
+
+    def getlist(self, key: str, type: Any = None) -> List[Any]:
+        return _converted(self._all.get(key, []), type)
 
     def lists(self) -> Iterator[Tuple[str, List[Any]]]:
         return iter(self._all.items())

@@ -31,7 +31,7 @@ class AMLRequest:
         self.method = method
         self.path = path
         self.query_string = query.encode("utf-8", "surrogateescape")
-        self.headers = headers.HeaderDict.of(pairs)
+        self.headers = headers.RequestHeaders.of(pairs)
         self.remote_addr = client.rpartition(":")[0].strip("[]") or None
         self.scheme = scheme
         self._body = body

@@ -61,6 +61,36 @@ def test_bodies_and_mappings_as_in_flask(asked):
     assert dict(asked.headers)["Content-Type"] == dict(real.headers)["Content-Type"]
 
 
+def test_values_are_found_and_converted_as_in_flask(asked):
+    real = as_flask_sees_it()
+    for ask in (
+        lambda found: found.get("a", type=int),
+        lambda found: found.get("b", 7, type=int),
+        lambda found: found.get("none", default=1.5, type=float),
+        lambda found: found.get("a", default="x"),
+        lambda found: found.getlist("a", type=int),
+        lambda found: found.getlist("b", type=int),
+        lambda found: found.getlist("none"),
+    ):
+        assert ask(asked.args) == ask(real.args)
+        assert ask(asked.values) == ask(real.values)
+    for ask in (
+        lambda found: found.get("x-one", type=int),
+        lambda found: found.get("X-None", default="d"),
+        lambda found: found.get("host", 0, type=int),
+        lambda found: found.getlist("x-ONE"),
+        lambda found: found.get_all("none"),
+    ):
+        assert ask(asked.headers) == ask(real.headers)
+
+
+def test_going_through_the_headers_of_a_request_gives_pairs_as_in_flask(asked):
+    assert sorted(asked.headers) == sorted(asked.headers.items())
+    assert ("X-One", "1") in list(asked.headers)
+    assert set(asked.headers.keys()) == {"Content-Type", "X-One", "Host", "Cookie"}
+    assert json.loads(json.dumps(asked.headers)) == dict(asked.headers)
+
+
 def test_json_that_is_none(asked):
     text = request.AMLRequest(pairs=[("content-type", "text/plain")], body=b"{")
     assert text.get_json(silent=True) is None
