@@ -3,6 +3,7 @@
 The server never unpickles a model. It looks at file names, and reads the text of an MLmodel file.
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
 import math
@@ -56,6 +57,7 @@ def register(
     mine = shelf(workspace)
     callers.require(caller, "models/write", mine.resource(model.name or ""))  # before anything is looked up
     found = content.find(uow, mine, model.path)
+    model = _as_given(uow, mine, model)
     draft = _draft(model, _name(model), found)
     if model.flavors is None and room is not None:
         flavors = _flavors(room, found)
@@ -86,6 +88,16 @@ def sweep(
     """Remove what deployments gave inline before that moment, that none has now and that is not
     `needed(workspace, subject)`. Returns workspace and subject of each; a dry run only finds them."""
     return hidden.sweep(uow, caller, NOUN, ANONYMOUS, before=before, needed=needed, dry_run=dry_run)
+
+
+def _as_given(uow: db.UnitOfWork, mine: nouns.Shelf, model: contract.Model) -> contract.Model:
+    """Without the flavours that this server found out itself and told: users' code sends back what `get` gave it."""
+    if model.flavors is None or model.version is None:
+        return model
+    with contextlib.suppress(errors.NotFound):
+        if service.find(uow, mine, _name(model), model.version).facts.get("flavors") == model.flavors:
+            return model.model_copy(update={"flavors": None})
+    return model
 
 
 def _draft(model: contract.Model, name: str, found: content.Content) -> nouns.Draft:

@@ -112,6 +112,21 @@ def test_an_mlflow_model_is_a_folder_with_an_mlmodel_file(database, ann, room, p
             enter(path=path, type="mlflow_model")
 
 
+def test_an_mlflow_model_that_comes_back_as_it_was_told_is_the_same(database, ann, room, plant):
+    path = plant({"m/MLmodel": b"flavors:\n  sklearn:\n    sklearn_version: 1.5.0\n"}, "m")
+    wanted = model.Model(name="ml", path=path, type="mlflow_model")
+    with database.write() as uow:
+        models.register(uow, ann, "default", wanted, room=room)
+    told = get(database, ann, "ml")
+    for around in (room, None):  # a deployment that names it whole reads no files
+        with database.write() as uow:
+            version, is_new = models.register(uow, ann, "default", told, room=around)
+        assert (version.version, is_new) == ("1", False)
+    other = told.model_copy(update={"flavors": {"sklearn": {"sklearn_version": "0.1"}}})
+    with database.write() as uow, pytest.raises(errors.AlreadyExists, match="other content"):
+        models.register(uow, ann, "default", other, room=room)
+
+
 @pytest.mark.parametrize(
     "text",
     [b"\x00\xff", b"flavors: [1]", b"!!python/object/apply:os.system ['id']", b"flavors: {a: .nan}", b"- a"],
