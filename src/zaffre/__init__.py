@@ -41,10 +41,20 @@ _HOMES = {
 }
 
 
+_LATER = frozenset({
+    "AmlTokenConfiguration", "AzureMLOnlineInferencingServer", "Input", "ManagedIdentityConfiguration", "MpiDistribution",
+    "Output", "PyTorchDistribution", "RayDistribution", "TensorFlowDistribution", "UserIdentityConfiguration", "automl",
+    "command", "dsl", "load_batch_deployment", "load_batch_endpoint", "load_component", "load_compute", "load_connection",
+    "load_datastore", "load_job", "load_model_package", "load_registry", "load_schedule", "parallel", "spark", "sweep",
+})  # fmt: skip
+
+
 def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'zaffre' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(home), name)
+    home = _HOMES.get(name)
+    if home is not None:
+        return getattr(importlib.import_module(home), name)
+    from zaffre.core import later
+
+    raise later.missing(__name__, name, known=name in _LATER)

@@ -1,5 +1,9 @@
 """Fixed words under the module name that users of `azure.ai.ml.constants` import. No pydantic, no server."""
 
+from typing import Any
+
+from zaffre.core import later
+
 
 class AssetTypes:
     """What a file or folder is, as `type=` of models, data, inputs and outputs."""
@@ -35,3 +39,7 @@ class EndpointKeyType:
 
 
 __all__ = ["AssetTypes", "EndpointKeyType", "ListViewType", "Scope"]
+
+
+def __getattr__(name: str) -> Any:
+    raise later.missing(__name__, name, known=name[:1].isupper())

@@ -1,5 +1,7 @@
 """The nouns under the module name that users of `azure.ai.ml.entities` import; nothing is defined here."""
 
+from typing import Any
+
 from zaffre.contracts.assets import Asset, AutoDeleteSetting
 from zaffre.contracts.base import CreationContext
 from zaffre.contracts.cloud import (
@@ -36,6 +38,7 @@ from zaffre.contracts.settings import (
     TargetUtilizationScaleSettings,
 )
 from zaffre.contracts.workspace import Workspace
+from zaffre.core import later
 
 SystemData = CreationContext
 
@@ -78,3 +81,7 @@ __all__ = [
     "TargetUtilizationScaleSettings",
     "Workspace",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise later.missing(__name__, name, known=name[:1].isupper())

@@ -5,6 +5,7 @@ Those names are fewer than Zaffre's kinds of errors: whoever wants to tell them 
 
 from zaffre.core.errors import (
     AlreadyExists,
+    Conflict,
     Invalid,
     NotFound,
     Unauthenticated,
@@ -13,18 +14,27 @@ from zaffre.core.errors import (
 )
 
 AzureError = HttpResponseError = MlException = ZaffreError
-ResourceNotFoundError = NotFound
+AssetException = DeploymentException = ModelException = ZaffreError
+ResourceNotFoundError = LocalEndpointNotFoundError = NotFound
+ResourceModifiedError = Conflict
 ResourceExistsError = AlreadyExists
 ClientAuthenticationError = Unauthenticated
 ServiceRequestError = ServiceResponseError = Unavailable
-ValidationException = UserErrorException = Invalid
+AssetPathException = EmptyDirectoryError = ValidationException = UserErrorException = Invalid
 
 __all__ = [
+    "AssetException",
+    "AssetPathException",
     "AzureError",
     "ClientAuthenticationError",
+    "DeploymentException",
+    "EmptyDirectoryError",
     "HttpResponseError",
+    "LocalEndpointNotFoundError",
     "MlException",
+    "ModelException",
     "ResourceExistsError",
+    "ResourceModifiedError",
     "ResourceNotFoundError",
     "ServiceRequestError",
     "ServiceResponseError",

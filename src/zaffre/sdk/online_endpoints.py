@@ -1,5 +1,6 @@
 """`ml_client.online_endpoints`: addresses, keys, traffic, and sending rows to them."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,14 +96,16 @@ class OnlineEndpointOperations:
         """A token of the issuer, by the credential that the client was made with."""
         audience = (endpoint.zaffre.audience if endpoint.zaffre else None) or _AUDIENCE
         ask = getattr(self._scope.credential, "get_token", None)
-        if ask is None:
-            raise errors.Unauthenticated(
-                f"endpoints/{endpoint.name} is opened by tokens of an issuer (auth_mode aad_token), and this client has no "
-                "credential that could get one.",
-                hint=f"In Python MLClient(credential, ...) takes any object with get_token; the audience is {audience}. "
-                "Elsewhere send a token of the issuer yourself: `Authorization: Bearer TOKEN`.",
-            )
-        return endpoint_keys.EndpointAadToken(ask(f"{audience}/.default"))
+        if ask is not None:
+            # Those of zaffre.identity are credentials in name only.
+            with contextlib.suppress(errors.Unauthenticated):
+                return endpoint_keys.EndpointAadToken(ask(f"{audience}/.default"))
+        raise errors.Unauthenticated(
+            f"endpoints/{endpoint.name} is opened by tokens of an issuer (auth_mode aad_token), and this client has no "
+            "credential that could get one.",
+            hint=f"In Python MLClient(credential, ...) takes any object with get_token; the audience is {audience}. "
+            "Elsewhere send a token of the issuer yourself: `Authorization: Bearer TOKEN`.",
+        )
 
     def begin_regenerate_keys(
         self, name: str, *, key_type: str = "primary", key_value: str | None = None

@@ -31,3 +31,45 @@ def test_the_public_names_resolve_and_are_sorted() -> None:
         assert getattr(zaffre, name) is not None
     with pytest.raises(AttributeError):
         zaffre.load_unicorn  # noqa: B018  the attribute access is the test
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("zaffre", ["Input", "Output", "command", "dsl", "load_job", "load_compute"]),
+        ("zaffre.entities", ["AmlCompute", "BatchEndpoint", "Job"]),
+        ("zaffre.constants", ["InputOutputModes"]),
+    ],
+)
+def test_an_import_of_what_comes_later_says_so(module: str, names: list[str]) -> None:
+    for name in names:
+        with pytest.raises(
+            ImportError, match=f"'{name}' cannot be imported from {module}: .* not part of Zaffre yet"
+        ):
+            exec(f"from {module} import {name}")
+    with pytest.raises(ImportError, match="cannot import name 'nonsense'"):
+        exec(f"from {module} import nonsense")
+
+
+def test_credentials_exist_in_name_and_hand_out_nothing() -> None:
+    from zaffre import exceptions, identity
+
+    made = identity.ClientSecretCredential(tenant_id="t", client_id="c", client_secret="geheim")
+    assert isinstance(made, identity.DefaultAzureCredential)
+    assert vars(made) == {}
+    with pytest.raises(
+        exceptions.ClientAuthenticationError, match=r"has no token for .*MLClient needs none"
+    ) as caught:
+        made.get_token("https://management.azure.com/.default")
+    assert isinstance(caught.value, identity.CredentialUnavailableError)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_script_may_raise_and_catch_the_errors_it_knows() -> None:
+    from zaffre import exceptions
+
+    with pytest.raises(exceptions.MlException, match="Failed") as caught:
+        raise exceptions.DeploymentException("Failed")
+    assert caught.value.message == "Failed"
+    for name in exceptions.__all__:
+        assert issubclass(getattr(exceptions, name), exceptions.MlException)
