@@ -10,6 +10,7 @@ from zaffre.core import errors
 from zaffre.sdk import following, operations, paging, pollers, private
 
 Deployment = online_deployment.OnlineDeployment
+_SERVING, _FETCHING = "inference-server", "storage-initializer"
 
 
 class OnlineDeploymentOperations:
@@ -102,10 +103,13 @@ class OnlineDeploymentOperations:
     ) -> str:
         """The last lines of every instance, from the first line of `init()` on."""
         here = self._at(local)
-        if container_type not in (None, "inference-server"):
-            raise errors.Unsupported(
-                f"There is no container {container_type!r}: the model lies on this machine already.",
-                hint="Leave it out, or name inference-server.",
+        if container_type == _FETCHING:  # scripts print both, to find out why a deployment failed
+            here.get(name, endpoint_name)
+            return "Nothing was fetched: the model lies on this machine already.\n"
+        if container_type not in (None, _SERVING):
+            raise errors.Invalid(
+                f"There is no container {container_type!r}.",
+                hint=f"Leave it out, or name {_SERVING} or {_FETCHING}.",
             )
         path = here._path(endpoint_name, name, "logs")
         return here._scope.wire.send("GET", path, parameters={"lines": lines}).text

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from zaffre import MLClient, entities
+from zaffre import MLClient, entities, identity
 from zaffre.contracts import model, online_endpoint
 from zaffre.core import errors
 from zaffre.sdk import online_endpoints
@@ -186,3 +186,21 @@ def test_what_opens_an_endpoint_has_the_classes_and_fields_of_the_original():
     ours, theirs = entities.EndpointAadToken(given), original_entities.EndpointAadToken(given)
     assert vars(ours).items() >= vars(theirs).items()
     assert "geheim" not in repr(ours)
+
+
+def test_a_credential_in_name_only_opens_no_endpoint_of_an_issuer(served):
+    served.answer = lambda *_: (200, {}, {"name": "abc", "auth_mode": "aad_token"})
+    credential = identity.DefaultAzureCredential()
+    with (
+        MLClient(credential, url=served.url, token="zf_x") as client,
+        pytest.raises(errors.Unauthenticated, match="endpoints/abc is opened by tokens of an issuer"),
+    ):
+        client.online_endpoints.get_keys("abc")
+
+
+def test_the_logs_of_the_container_that_fetches_models_on_azure_say_that_nothing_was_fetched(client, served):
+    served.answer = lambda *_: (200, {}, {"name": "blue", "endpoint_name": "abc"})
+    told = client.online_deployments.get_logs("blue", "abc", 50, container_type="storage-initializer")
+    assert "lies on this machine" in told
+    with pytest.raises(errors.Invalid, match="no container 'sidecar'"):
+        client.online_deployments.get_logs("blue", "abc", 50, container_type="sidecar")
