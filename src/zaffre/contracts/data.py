@@ -31,6 +31,7 @@ class Data(assets.Asset):
     COMPUTED: ClassVar[frozenset[str]] = frozenset({"id"})
     REQUIRED: ClassVar[frozenset[str]] = frozenset({"path"})
     NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset({"properties"})
+    HINTS: ClassVar[dict[str, str]] = {"local_path": "This key is of an early preview; write 'path'."}
     PATHS: ClassVar[frozenset[str]] = frozenset({"path"})
 
     tags: values.TextWords = {}

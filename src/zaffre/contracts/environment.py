@@ -69,10 +69,13 @@ class Environment(assets.Asset):
     READ_ONLY: ClassVar[frozenset[str]] = frozenset(
         {"creation_context", "latest_version", "intellectual_property", "$schema"}
     )
-    HINTS: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("dependencies", "channels"),
-        "This looks like a conda file; name it under 'conda_file', or give --conda-file.",
-    )
+    HINTS: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(
+            ("dependencies", "channels"),
+            "This looks like a conda file; name it under 'conda_file', or give --conda-file.",
+        ),
+        "docker": "This key is of an early preview; write 'image', or 'build' with 'path'.",
+    }
     COMPUTED: ClassVar[frozenset[str]] = frozenset({"id"})
     NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset({"properties"})
     CONTENTS: ClassVar[frozenset[str]] = frozenset({"conda_file"})

@@ -42,6 +42,10 @@ class Model(assets.Asset):
             "intellectual_property", "$schema",
         }
     )  # fmt: skip
+    HINTS: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("local_path", "model_uri"), "This key is of an early preview; write 'path'."),
+        "model_format": "This key is of an early preview; write 'type': custom_model, mlflow_model or triton_model.",
+    }
     PATHS: ClassVar[frozenset[str]] = frozenset({"path"})
     NOT_IN_FILES: ClassVar[frozenset[str]] = frozenset({"auto_delete_setting"})
 

@@ -18,6 +18,7 @@ MAX_BYTES = 16 << 20
 MAX_NODES = 200_000
 
 Steps = tuple[str | int, ...]
+_PLACEHOLDER = "If the line holds a placeholder such as {{NAME}}, write its value there."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +136,9 @@ def _items(node: yaml.MappingNode, name: str) -> Iterator[tuple[str, yaml.Node, 
     seen: dict[tuple[str, str], int] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise errors.Invalid(f"{name}:{_line(key)}: a key must be a single word, not a list or mapping.")
+            raise errors.Invalid(
+                f"{name}:{_line(key)}: a key must be a single word, not a list or mapping.", hint=_PLACEHOLDER
+            )
         mark = (key.tag, key.value)
         if mark in seen and key.value != "<<":
             raise errors.Invalid(
@@ -162,7 +165,9 @@ def _syntax_error(error: yaml.YAMLError, text: str, name: str) -> errors.Invalid
         return errors.Invalid(f"{place}: the line is indented with a tab.", hint="YAML takes spaces only.")
     if "but found another document" in what:
         return errors.Invalid(f"{place}: the file holds more than one document.", hint="Keep one of them.")
-    return errors.Invalid(f"{place}: this is not valid YAML: {what}.")
+    return errors.Invalid(
+        f"{place}: this is not valid YAML: {what}.", hint=_PLACEHOLDER if "{{" in row else None
+    )
 
 
 def dumps(data: dict[str, Any]) -> str:

@@ -48,6 +48,15 @@ def test_what_is_no_mapping_is_refused_with_a_sentence(text: str, words: str) ->
     assert caught.value.detail.startswith("model.yml")
 
 
+@pytest.mark.parametrize(
+    "line", ["endpoint_name: {{ENDPOINT_NAME}}", "image: {{ACR_NAME}}.example.org/server:1"]
+)
+def test_a_placeholder_that_was_not_filled_in_is_told_from_a_mistake(line: str) -> None:
+    with pytest.raises(errors.Invalid, match=r"deployment\.yml:2: ") as caught:
+        yaml_source.parse(f"name: blue\n{line}\n", name="deployment.yml")
+    assert "placeholder such as {{NAME}}" in str(caught.value.hint)
+
+
 def test_aliases_that_multiply_are_refused_before_they_grow() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
