@@ -117,6 +117,7 @@ _SINGLE: tuple[tuple[str, float, float, int], ...] = (
     ("Standard_NV48s_v3", 48, 448, 4),
     ("Standard_NV36ads_A10_v5", 36, 440, 1),
     ("Standard_NV72ads_A10_v5", 72, 880, 2),
+    ("defaultinstancetype", 2, 2, 0),  # what a Kubernetes cluster has from the start
 )
 
 

@@ -27,6 +27,7 @@ GIB = 1 << 30
         ("Standard_NC24s_v3", 24, 448, 4),
         ("Standard_NC4as_T4_v3", 4, 28, 1),
         ("Standard_ND96asr_v4", 96, 900, 8),
+        ("defaultinstancetype", 2, 2, 0),
     ],
 )
 def test_azures_sizes(name, cores, gib, gpus):
