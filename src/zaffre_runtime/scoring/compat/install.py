@@ -1,5 +1,6 @@
 """Puts our AMLRequest and AMLResponse where scripts import them from, whether or not Azure's packages are installed,
-and `azureml.core.model` where it is not.
+and `azureml.core.model` where it is not. Where it is, its `Model.get_model_path` alone is ours: theirs looks below the
+working directory, which is the script's folder here.
 
 Only these modules are ours. Whatever else those packages hold stays importable where they are installed,
 but their start-up code is not run (Azure's own server configures the process on import); a missing parent is made.
@@ -8,10 +9,12 @@ but their start-up code is not run (Azure's own server configures the process on
 from __future__ import annotations
 
 import importlib
+import importlib.abc
+import importlib.machinery
 import importlib.util
 import sys
 import types
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from zaffre_runtime.scoring.compat import model, request, response
 
@@ -34,7 +37,11 @@ def install() -> None:
                 setattr(module, member, ours[member])
             sys.modules[module.__name__] = module
             setattr(package, short, module)
-    if CORE not in sys.modules and not _folders(CORE):
+    if CORE in sys.modules:
+        return
+    if _folders(CORE):
+        sys.meta_path.insert(0, _Corrected())
+    else:
         _install_core()
 
 
@@ -46,6 +53,32 @@ def _install_core() -> None:
         setattr(module, name, getattr(model, name))
     sys.modules[module.__name__] = module
     vars(core).update(model=module, Model=model.Model)
+
+
+class _Corrected(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the installed `azureml.core.model` when somebody imports it, and corrects it. It takes seconds, so not before."""
+
+    _loader: Any
+
+    def find_spec(
+        self, name: str, path: Any = None, target: Any = None
+    ) -> Optional[importlib.machinery.ModuleSpec]:
+        if name != f"{CORE}.model":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            self._loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        self._loader.exec_module(module)
+        theirs = getattr(module, "Model", None)
+        if theirs is not None:
+            theirs.get_model_path = staticmethod(model.Model.get_model_path)
 
 
 def _lineage(name: str) -> types.ModuleType:

@@ -218,6 +218,7 @@ def test_installed_packages_stay_and_only_the_two_modules_are_ours(modules, tmp_
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     install.install()
     import azureml.contrib.services.other
     import azureml.core
@@ -258,6 +259,28 @@ def test_old_scripts_find_their_model(core, tmp_path, monkeypatch):
     for asked in (("other",), ("churn", 2)):
         with pytest.raises(Exception, match="It has: churn:3"):
             core.get_model_path(*asked)
+
+
+def test_old_scripts_find_their_model_where_the_old_package_is_installed(modules, tmp_path, monkeypatch):
+    for name in [name for name in modules if name.split(".")[0].startswith("azureml")]:
+        del modules[name]
+    place(tmp_path, "models/churn/3/churn.pkl")
+    folder = tmp_path / "site/azureml/core"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("from .model import Model\n")
+    (folder / "model.py").write_text(
+        "class Model:\n    KEPT = 1\n    @staticmethod\n    def get_model_path(*_):\n        raise OSError('not below here')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(tmp_path / "models/churn/3"))
+    install.install()
+    from azureml.core import Model as short
+    from azureml.core.model import Model
+
+    assert short is Model
+    assert Model.KEPT == 1
+    assert Model.get_model_path("churn") == str(tmp_path / "models/churn/3/churn.pkl")
 
 
 def test_old_scripts_find_the_newest_of_several_models(core, tmp_path, monkeypatch):
