@@ -55,6 +55,31 @@ def test_a_failed_start_is_said_once_with_its_cause_and_the_old_one_serves(blue)
     )
 
 
+def test_a_script_that_collects_starts_where_collection_is_asked_for(blue):
+    blue.write(
+        "collecting/score.py",
+        """
+        import os
+
+        def init():
+            # As the library that scripts collect with does, which raises where it is not told that it may.
+            assert os.environ["AZUREML_MDC_ENABLED"] == "true", "custom logging is not enabled"
+
+        def run(raw_data):
+            return os.environ["AZUREML_MDC_SAMPLE_RATE"]
+        """,
+    )
+    blue.write(
+        "collecting.yml", BLUE + "    data_collector: {collections: {model_inputs: {enabled: 'True'}}}\n"
+    )
+    line = "az ml online-deployment create -n collecting -e my-endpoint -f collecting.yml --set code_configuration.code=collecting"
+    done = blue(line)
+    assert "nothing is collected (model_inputs)" in done.stderr
+    answer = blue.post("my-endpoint", "{}", headers={"azureml-model-deployment": "collecting"})
+    assert answer.json() == "0"
+    blue("az ml online-deployment delete -n collecting -e my-endpoint -y")
+
+
 def test_a_script_without_run_is_named(blue):
     blue.write("lacking/score.py", "def init():\n    pass\n")
     line = "az ml online-deployment create -n lacking -e my-endpoint -f blue.YAML --set code_configuration.code=lacking"

@@ -147,6 +147,11 @@ def _config(
     }
 
 
+# Scripts with a `Collector` of azureml-ai-monitoring start only where collection is on. Nothing is collected yet, so every
+# row is one that the sampling leaves out, which that library does without a word to anybody.
+_COLLECTING = {"AZUREML_MDC_ENABLED": "true", "AZUREML_MDC_SAMPLE_RATE": "0"}
+
+
 def _process_environment(
     deployment: contract.OnlineDeployment, prepared: Prepared, place: Place
 ) -> dict[str, str]:
@@ -159,6 +164,8 @@ def _process_environment(
     }
     if deployment.zaffre and deployment.zaffre.onnx and deployment.zaffre.onnx.providers:
         defaults["ZAFFRE_ONNX_PROVIDERS"] = ",".join(deployment.zaffre.onnx.providers)
+    if settings.collected(deployment):
+        defaults |= _COLLECTING
     cores = limits(deployment, place.limits).cpu_cores
     if cores:
         defaults["ZAFFRE_CPU_CORES"] = f"{cores:g}"

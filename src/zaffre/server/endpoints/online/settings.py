@@ -120,12 +120,15 @@ def debugger_port(deployment: contract.OnlineDeployment) -> int | None:
     return deployment.zaffre.debugger_port if deployment.zaffre else None
 
 
+def collected(deployment: contract.OnlineDeployment) -> list[str]:
+    """The names of the collections that its data_collector switches on."""
+    collector = deployment.data_collector
+    return [name for name, one in collector.collections.items() if one.enabled == "true"] if collector else []
+
+
 def collection_note(deployment: contract.OnlineDeployment) -> str | None:
     """What whoever wrote a data_collector must know: nothing is kept."""
-    collector = deployment.data_collector
-    wanted = (
-        [name for name, one in collector.collections.items() if one.enabled == "true"] if collector else []
-    )
+    wanted = collected(deployment)
     if not wanted:
         return None
     return f"data_collector is accepted, and nothing is collected ({', '.join(wanted)}): data collection comes with a later release."
