@@ -178,6 +178,20 @@ def test_conda_packages_from_the_index_and_what_was_left_out_are_noted(solver):
     assert lock.image == "an/image:1"
 
 
+def test_a_release_that_was_built_for_numpy_1_gets_it_though_the_file_leaves_numpy_open(solver, own):
+    if not own.version.startswith("3.11."):
+        pytest.skip("the release in question has wheels for Python 3.11")
+    conda = {"dependencies": ["scikit-learn=1.2.2", "numpy", "pip"]}
+    lock = solver.lock(definitions.from_fields({"conda_file": conda}), errand=errands.Errand(print))
+    assert lock.packages()["scikit-learn"] == "1.2.2"
+    assert lock.packages()["numpy"].startswith("1.")
+    assert any(note.startswith("numpy<2 was added: scikit-learn 1.2.2") for note in lock.notes)
+    demanded = {"zaffre": {"requirements": ["scikit-learn==1.2.2", "numpy>=2"]}}
+    lock = solver.lock(definitions.from_fields(demanded), errand=errands.Errand(print))
+    assert not lock.packages()["numpy"].startswith("1.")
+    assert lock.notes == ()
+
+
 def test_the_curated_sklearn_locks(solver):
     definition = curated.Table.load().definition(
         "azureml://registries/azureml/environments/sklearn-1.5/labels/latest"

@@ -3,6 +3,7 @@
 Called by `service`. Takes seconds and speaks to package indexes, so never inside a transaction.
 """
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from zaffre.server.environments import (
     errands,
     locks,
     matchspecs,
+    numpy_two,
     pythons,
     substitutes,
     uv,
@@ -65,12 +67,28 @@ class Solver:
         taken = substitutes.from_index(definition.conda)
         lines = list(dict.fromkeys((*definition.pip, *taken.requirements)))
         errand.say(f"Solving {len(lines)} requirements for Python {interpreter.version}.")
-        text = self._uv.compile(
-            lines, definition.pip_options, python=interpreter.path, version=interpreter.version, errand=errand
-        )
-        all_notes = (*definition.notes, *notes, *taken.notes)
-        lock = _lock(definition, interpreter.version, interpreter.platform, text, notes=all_notes)
-        return dataclasses.replace(lock, stand_in=stand_in)
+
+        def solved(wanted: list[str], more: tuple[str, ...] = ()) -> locks.Lock:
+            text = self._uv.compile(
+                wanted,
+                definition.pip_options,
+                python=interpreter.path,
+                version=interpreter.version,
+                errand=errand,
+            )
+            all_notes = (*definition.notes, *notes, *taken.notes, *more)
+            lock = _lock(definition, interpreter.version, interpreter.platform, text, notes=all_notes)
+            return dataclasses.replace(lock, stand_in=stand_in)
+
+        lock = solved(lines)
+        broken = numpy_two.broken(lock.packages())
+        if broken is None:
+            return lock
+        errand.say(f"{broken} was built for NumPy 1; solving again with {numpy_two.CONSTRAINT}.")
+        note = f"{numpy_two.CONSTRAINT} was added: {broken} was built for NumPy 1 and cannot be loaded beside a later one."
+        with contextlib.suppress(errors.Invalid):  # whoever demands NumPy 2 gets what was demanded
+            return solved([*lines, numpy_two.CONSTRAINT], (note,))
+        return lock
 
     def _from_channels(
         self, channels: conda.Channels, definition: definitions.Definition, errand: errands.Errand
