@@ -36,3 +36,10 @@ NOT_YET = frozenset({
     "index", "job", "marketplace-subscription", "registry", "schedule", "serverless-endpoint",
 })  # fmt: skip
 """Nouns of `az ml` that no verb of Zaffre serves yet."""
+
+OF_AZURE = frozenset({
+    "account", "acr", "ad", "aks", "appservice", "config", "container", "cosmosdb", "deployment", "extension", "functionapp",
+    "group", "identity", "k8s-extension", "keyvault", "login", "logout", "monitor", "network", "policy", "provider", "resource",
+    "role", "storage", "upgrade", "version", "vm", "webapp",
+})  # fmt: skip
+"""Words of az beside `ml` that users' scripts prepare Azure itself with."""

@@ -192,6 +192,17 @@ class Root(Noun):
         assert isinstance(loaded, click.Command)
         return loaded
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the noun or command. Raises Unsupported for words of az that are about Azure itself."""
+        if args[0] in catalogue.OF_AZURE:
+            raise errors.Unsupported(
+                f"'{args[0]}' of az is about Azure itself, which Zaffre works without.",
+                hint="Leave the line out; defaults are set by `zaffre configure --defaults`.",
+            )
+        return super().resolve_command(ctx, args)
+
     def get_help(self, ctx: click.Context) -> str:
         """The cover: no module is imported for it."""
         return cover.page(ctx.command_path, cover.width())

@@ -61,6 +61,8 @@ def create(session: sessions.Session, given: grammar.Given) -> Any:
     _refuse_hubs(given)
     kept = (*_KEPT, "name", "description", "resource_group", "enable_data_isolation", "provision_network_now")
     flags = {key: getattr(given, key) for key in kept}
+    if given.file is None:  # -w names a workspace everywhere, so also the one that is made
+        flags["name"] = given.name or (session.workspace if given.workspace_name else None)
     flags |= {"tags": arguments.pairs(given.tags, option="--tags"), "managed_network": _network(given)}
     made = entities.load("workspace", given, flags)
     return session.wait(session.client.workspaces.begin_create(made), no_wait=given.no_wait)

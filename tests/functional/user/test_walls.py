@@ -17,6 +17,15 @@ def test_a_workspace_that_does_not_exist_is_not_an_empty_one(user):
         assert "There is no workspace nowhere." in user.error(f"zaffre {line} -w nowhere", 4)
 
 
+def test_the_option_that_names_a_workspace_everywhere_names_the_one_that_is_made(user):
+    assert (
+        user.out("zaffre workspace create -w older -g rg9 --query '[name, resource_group]' -o tsv")
+        == "older\nrg9"
+    )
+    assert "--name is required" in user.error("zaffre workspace create -g rg9", 2)
+    user("zaffre workspace delete -n older -y")
+
+
 def test_groups_and_full_ids_resolve(user):
     user("zaffre workspace create -n ours -g rg2 --subscription 0000-2")
     whole = user.json("zaffre workspace show -n ours -g rg2")["id"]

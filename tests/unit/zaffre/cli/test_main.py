@@ -81,6 +81,16 @@ def test_what_az_has_and_zaffre_does_not_yet_is_told_apart_from_a_typo(zaffre, w
 
 
 @pytest.mark.parametrize(
+    "words", [["account", "show"], ["login"], ["group", "create", "-n", "x"], ["ml", "acr", "build"]]
+)
+def test_lines_of_scripts_that_prepare_azure_itself_are_told_to_go(zaffre, words):
+    code, _, err = zaffre(*words)
+    assert code == errors.Unsupported.exit_code
+    assert "about Azure itself, which Zaffre works without" in err
+    assert not set(catalogue.OF_AZURE) & {*catalogue.NOUNS, *catalogue.COMMANDS, *catalogue.NOT_YET}
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["online-deployment", "create", "-f", "x.yml", "--package-model"],
