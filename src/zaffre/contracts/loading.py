@@ -17,6 +17,7 @@ from zaffre.core import errors, names
 
 _FILE = "file:"
 _WEB = re.compile(r"(https?|ftps?)://[^\s/]", re.IGNORECASE)
+_SCHEMA = re.compile(r".*/([a-z]+)\.schema\.json", re.IGNORECASE)
 
 
 class Loading:
@@ -30,6 +31,7 @@ class Loading:
         given: Iterable[overrides.Override],
     ) -> None:
         self.title = document.name
+        self.schema = document.data.get("$schema")
         self.kind = kind
         self.data = _fresh(document.data)
         self.set_places = overrides.apply(self.data, overrides.parse(given))
@@ -47,10 +49,21 @@ class Loading:
             self._resolve_paths(path, part, value)
             self._check_required(path, part, value)
         entity = self._validate()
-        problems.raise_all(self.found, title=self.title, where=self._where)
+        try:
+            problems.raise_all(self.found, title=self.title, where=self._where)
+        except errors.Invalid as error:
+            error.hint = " ".join(filter(None, (error.hint, self._other_noun()))) or None
+            raise
         if entity is None:
             raise errors.Invalid(f"{self.title} is not valid.")
         return entity
+
+    def _other_noun(self) -> str | None:
+        """What to say where the file is, by its own `$schema`, one of another noun. A file without problems may say so."""
+        found = _SCHEMA.fullmatch(self.schema) if isinstance(self.schema, str) else None
+        if found is None or found[1].lower().endswith((self.kind.replace("-", ""), "asset")):
+            return None
+        return f"By its $schema the file is of {found[1]}; this reads files of {self.kind}. Is it the file you meant?"
 
     def _validate(self) -> base.Entity | None:
         try:

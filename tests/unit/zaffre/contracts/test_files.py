@@ -93,6 +93,19 @@ def test_one_problem_is_one_line_and_a_hint(project: Path) -> None:
     assert caught.value.hint == "Did you mean 'stage'?"
 
 
+def test_a_file_of_another_noun_is_told_by_its_schema(project: Path) -> None:
+    with pytest.raises(errors.Invalid) as raised:
+        files.load_online_endpoint(project / "deploy/blue.yml")
+    assert (
+        "By its $schema the file is of managedOnlineDeployment; this reads files of online-endpoint."
+        in str(raised.value)
+    )
+    text = DEPLOYMENT.replace("managedOnline", "kubernetesOnline") + "colour: red\n"
+    with pytest.raises(errors.Invalid) as raised:
+        files.load_text(text, "online-deployment", folder=str(project / "deploy"))
+    assert "$schema" not in str(raised.value)
+
+
 def test_set_is_laid_over_before_the_check(project: Path) -> None:
     overrides = [{"instance_count": 3}, {"request_settings.max_queue_wait_ms": "7"}, {"type": "Kubernetes"}]
     deployment = zaffre.load_online_deployment(project / "deploy/blue.yml", params_override=overrides)
