@@ -190,6 +190,23 @@ class ServiceRunnerContract(service_output.OutputContract):
         sick.unlink()
         assert self.await_state(runner, spec().id, "running").pid != first.pid
 
+    def test_one_that_does_not_answer_for_a_while_is_hidden_meanwhile(
+        self, runner: Runner, spec: Maker, folder: Path
+    ) -> None:
+        sick, patient = folder / "sick", ports.Probe(period_s=3600, timeout_s=20)
+        strict = ports.Probe(initial_delay_s=0, period_s=0.1, timeout_s=20, failure_threshold=2)
+        runner.start(spec(environment={"SICK": str(sick)}, liveness=patient, readiness=strict))
+        first = self.await_state(runner, spec().id, "running")
+        paths = runner.paths(spec().id)
+        assert paths.socket.exists()
+        for _ in range(2):
+            sick.touch()
+            await_that(lambda: not paths.socket.exists(), "the name is taken away")
+            assert paths.door.exists()
+            sick.unlink()
+            await_that(paths.socket.exists, "the name is back")
+        assert runner.status(spec().id) == first
+
     def test_stop_drains(self, runner: Runner, spec: Maker) -> None:
         runner.start(spec(environment={"DRAIN": "0.3"}))
         self.await_state(runner, spec().id, "running")

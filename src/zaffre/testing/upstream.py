@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Upstream:
-    """One server in a thread of its own; `close` drops its connections too. `requests` leaves health checks out."""
+    """One server in a thread of its own; `close` drops its connections too."""
 
     def __init__(self, socket: Path, name: str) -> None:
         self.socket = socket
@@ -61,8 +61,7 @@ class Upstream:
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
         }
         body = await reader.readexactly(int(fields.get("content-length", "0")))
-        if "envoy/hc" not in fields.get("user-agent", "").lower():
-            self.requests += 1
+        self.requests += 1
         asked: dict[str, Any] = json.loads(body) if body.startswith(b"{") else {}
         if "wait_s" in asked:
             await asyncio.sleep(asked["wait_s"])

@@ -37,7 +37,7 @@ class Supervisor:
         self._start_timeout_s = float(spec.get("start_timeout_s") or "inf")
         self._time_limit_s = float(spec.get("time_limit_s") or "inf")
         self._log = logs.LogWriter(home.log_folder, int(spec.get("log_max_bytes", 64 << 20)))
-        self._watch = watch.Watch(spec.get("liveness"))
+        self._watch = watch.Watches(spec.get("liveness"), spec.get("readiness"))
         address = spec.get("kept_address")
         self._gap = gap.Gap((str(address[0]), int(address[1])) if address else None)
         self._group = limits.ControlGroup(
@@ -175,6 +175,10 @@ class Supervisor:
             self._became_ready(now)
         elif verdict == "failed":
             self._force("its liveness probe failed too often in a row", now)
+        elif verdict == "hidden" and self._home.door:
+            self._home.door.hold()
+        elif verdict == "shown" and self._home.door:
+            self._home.door.answer()
         if self._record.state == "starting" and now - self._started >= self._start_timeout_s:
             self._force(f"not ready within {self._start_timeout_s:g} s", now)
         if now - self._started >= self._time_limit_s:

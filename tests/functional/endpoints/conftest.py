@@ -209,9 +209,13 @@ class Desk:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{operation} {self.house.runner.list()}")
             time.sleep(0.02)
-            with self.house.database.read() as uow:
-                operation = operations.get(uow, operation["id"])
+            operation = self.look(operation)
         return operation
+
+    def look(self, operation):
+        """The operation as it is now."""
+        with self.house.database.read() as uow:
+            return operations.get(uow, operation["id"])
 
     def until(self, condition, timeout_s=120):
         deadline = time.monotonic() + timeout_s

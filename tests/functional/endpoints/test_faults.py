@@ -160,3 +160,63 @@ def test_replicas_and_router_serve_on_and_are_adopted(desk, house):
     control_plane.kill()
     assert requests.failures == []
     assert {name: house.runner.status(name).pid for name in house.runner.list()} == before
+
+
+def test_a_router_that_does_not_take_a_revision_is_named_to_whoever_looks_and_waits(desk, house):
+    assert desk.endpoint()["state"] == "Succeeded"
+    router = house.runner.status("router").pid
+    os.kill(router, signal.SIGSTOP)
+    try:
+        operation = desk.begin(desk.deployment(), all_traffic=True)
+        desk.until(lambda: "router" in (desk.show().status.reason or ""))
+        assert (desk.show().provisioning_state, desk.show().service_state) == ("Creating", "Transitioning")
+        desk.until(lambda: "router" in desk.look(operation)["progress"]["message"])
+    finally:
+        os.kill(router, signal.SIGCONT)
+    assert desk.wait(operation)["state"] == "Succeeded"
+    desk.until(lambda: not desk.show().status.reason)
+
+
+def test_a_replica_that_hangs_when_the_router_dies_keeps_nobody_else_waiting(desk, house):
+    """However patient its probes are: the router looks at every replica before it opens its port again."""
+    desk.endpoint()
+    patient = {"timeout": 3600, "period": 1, "failure_threshold": 100}
+    assert desk.deploy(desk.deployment(), all_traffic=True)["state"] == "Succeeded"
+    hanging = desk.deployment("green", word="hangs", readiness_probe=patient, liveness_probe=patient)
+    assert desk.deploy(hanging)["state"] == "Succeeded"
+    (green,) = [name for name in house.runner.list() if name.startswith(desk.show("green").status.revision)]
+    replica, router = house.runner.status(green).pid, house.runner.status("router").pid
+    os.kill(replica, signal.SIGSTOP)
+    try:
+        os.kill(router, signal.SIGKILL)
+        desk.until(lambda: house.runner.status("router").pid not in (None, router))
+        assert desk.call().json()["word"] == "hello"
+        assert desk.deploy(desk.deployment(word="changed"))["state"] == "Succeeded"
+        assert desk.call().json()["word"] == "changed"
+    finally:
+        os.kill(replica, signal.SIGCONT)
+    assert desk.call(headers={"azureml-model-deployment": "green"}).json()["word"] == "hangs"
+
+
+def test_a_replica_that_is_not_ready_for_a_while_gets_no_requests_meanwhile(desk, house):
+    desk.endpoint()
+    strict = {"timeout": 1, "period": 1, "failure_threshold": 1}
+    done = desk.deploy(desk.deployment(instance_count=2, readiness_probe=strict), all_traffic=True)
+    assert done["state"] == "Succeeded", done
+    sick = house.runner.list()[0]
+    pid = house.runner.status(sick).pid
+    socket = str(house.runner.paths(sick).socket)
+
+    def in_rotation():
+        return any(hosts[socket].healthy for hosts in house.router.hosts().values() if socket in hosts)
+
+    desk.until(in_rotation)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        desk.until(lambda: not in_rotation())
+        assert pid not in {desk.call().json()["pid"] for _ in range(20)}
+        assert house.runner.status(sick).pid == pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    desk.until(in_rotation)
+    desk.until(lambda: desk.call().json()["pid"] == pid)

@@ -66,6 +66,7 @@ class ServiceSpec:
     `ZAFFRE_LISTEN_FD`; it lives on while the process is started again, so that callers wait and are not refused.
     `kept_address` is one that the process opens itself (with SO_REUSEPORT); while it is started again the place keeps it open, and
     gives those that connected meanwhile to the next process.
+    `liveness` failing too often ends the process; `readiness` (with `listen`) hides the socket's answering name until it is over.
     When isolated, the process sees system folders, its own folders, `read_only_paths` (with what lies below
     them readable by others), `writable_paths`, and each `binds` source at its target, read-only. An attempt that runs
     longer than `time_limit_s` is ended.
@@ -88,6 +89,7 @@ class ServiceSpec:
     limits_shared: str = ""
     restart: Restart = Restart()
     liveness: Probe | None = None
+    readiness: Probe | None = None
     start_timeout_s: float | None = None
     time_limit_s: float | None = None
     log_max_bytes: int = 64 << 20

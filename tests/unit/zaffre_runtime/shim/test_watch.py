@@ -65,3 +65,11 @@ def test_without_a_probe_there_is_nothing_to_wait_for():
     watching.start(100.0)
     assert watching.deadline() == watch.NEVER
     assert watching.step(1e9, ()) == ""
+
+
+def test_one_that_hangs_for_a_while_is_said_to_and_said_to_be_back(table):
+    watching = watch.Watch({**table, "initial_delay_s": 0, "failure_threshold": 2, "success_threshold": 2})
+    watching.start(100.0, answers=True)
+    assert watching.deadline() == 107.0
+    told = [watching._count(success, 0) for success in (True, False, False, False, True, True, True)]
+    assert told == ["", "", "failed", "failed", "failed", "ready", ""]

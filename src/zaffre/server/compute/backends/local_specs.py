@@ -54,7 +54,7 @@ def check(spec: ports.ServiceSpec) -> None:
         raise errors.Invalid(
             f"The service {spec.id} has an environment variable without a name, or with = in it."
         )
-    if spec.liveness and not _PROBE_PATH.fullmatch(spec.liveness.path):
+    if any(probe and not _PROBE_PATH.fullmatch(probe.path) for probe in (spec.liveness, spec.readiness)):
         raise errors.Invalid(f"The service {spec.id} has a probe whose path is no path.")
 
 
@@ -67,6 +67,8 @@ def document(
     told["socket_folder"] = str(paths.socket.parent)
     told["files"] = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in spec.files.items()}
     told["liveness"] = _probe(spec.liveness, paths.door if spec.listen else paths.socket)
+    if spec.readiness:
+        told["readiness"] = _probe(spec.readiness, paths.door if spec.listen else paths.socket)
     told["isolation"] = _isolation(spec, isolation) if isolation and spec.isolate else None
     told["limits_group"] = _group(spec.limits_shared, paths) if spec.limits_shared else ""
     normal: dict[str, Any] = json.loads(json.dumps(told))

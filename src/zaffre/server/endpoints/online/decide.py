@@ -84,7 +84,7 @@ def steps(deployment: facts.Deployment) -> list[Step]:
     found: list[Step] = [*_coming(deployment), *_resting(deployment), *_leaving(deployment)]
     if deployment.deleting:
         return found if deployment.replicas else [Forget()]
-    if _takes_over(deployment):
+    if deployment.takes_over():
         found.append(Promote())
     return found
 
@@ -112,12 +112,6 @@ def hosts(deployment: facts.Deployment) -> dict[str, dict[facts.Slot, bool]]:
     if target is not None:
         known.setdefault(target.replicas, {})
     return known
-
-
-def _takes_over(deployment: facts.Deployment) -> bool:
-    serving = deployment.serving
-    already = serving is not None and serving.id == deployment.wanted.id
-    return not already and not deployment.wanted.failed and deployment.is_ready(deployment.wanted)
 
 
 def _failure(deployment: facts.Deployment) -> Fail | None:

@@ -119,6 +119,8 @@ class Deployment:
     refused: Mapping[Slot, Refusal] = dataclasses.field(default_factory=dict)
     drain_s: float = 30.0
     router_known: bool = True
+    # Why the router does not do what it should; empty when it does.
+    router_trouble: str = ""
 
     def plan(self) -> set[Slot]:
         """The processes that should live. The serving revision keeps its own until the wanted one has taken over."""
@@ -138,6 +140,15 @@ class Deployment:
             for slot, replica in sorted(self.replicas.items())
             if slot not in plan and (replica.alive or slot.replicas != read)
         }
+
+    def knowing(self, router_trouble: str) -> "Deployment":
+        """The same, once the router was told what it should do."""
+        return dataclasses.replace(self, router_trouble=router_trouble) if router_trouble else self
+
+    def takes_over(self) -> bool:
+        """Whether the wanted revision is ready to serve, and only the router has still to take it."""
+        already = self.serving is not None and self.serving.id == self.wanted.id
+        return not already and not self.wanted.failed and self.is_ready(self.wanted)
 
     def is_ready(self, revision: Revision) -> bool:
         """Whether every process of the revision answers."""

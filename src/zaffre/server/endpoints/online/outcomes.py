@@ -98,10 +98,12 @@ def settled(uow: db.UnitOfWork, key: store.Key, etag: str) -> None:
 
 
 def blocked(uow: db.UnitOfWork, key: store.Key, etag: str, why: str) -> None:
-    """The router does not do yet what the endpoint asks for; whoever looks is told why."""
+    """The router does not do yet what the endpoint asks for; whoever looks or waits is told why."""
     row = store.get_endpoint(uow, key, lock=True)
     if row is not None and row.etag == etag:
         store.update_endpoint(uow, key, {"reason": why})
+        if row.operation:
+            operations.advance(uow, row.operation, progress=0.5, message=why)
 
 
 def emptied(uow: db.UnitOfWork, key: store.Key) -> None:

@@ -127,6 +127,7 @@ class Reconciler:
             self._act(asked, key, steps)
         self._preparations.keep(observing.sets_in_use(deployments.values(), world))
         told = self._tell_router(asked, deployments)
+        deployments = {key: item.knowing(self._router_trouble) for key, item in deployments.items()}
         for key, steps in decided.items():
             self._write_down(key, deployments[key], steps, told=told)
         self._record(asked, deployments, told=told)
@@ -189,16 +190,16 @@ class Reconciler:
         )
         wish = credentials.with_tokens(wish, asked.endpoints, self._tokens, self._published)
         wish = dataclasses.replace(wish, traces=self._traces)
+        trouble = ""
         try:
             self._router.ensure_running()
             self._router.apply(wish)
         except errors.Unavailable as error:
-            if str(error) != self._router_trouble:
-                log.warning("%s", error)
-            self._router_trouble = str(error)
-            return False
-        self._router_trouble = ""
-        return True
+            trouble = str(error)
+            if trouble != self._router_trouble:
+                log.warning("%s", trouble)
+        self._router_trouble = trouble
+        return not trouble
 
     def _write_down(
         self, key: store.DeploymentKey, deployment: facts.Deployment, steps: list[decide.Step], *, told: bool
@@ -224,7 +225,7 @@ class Reconciler:
         """Write states that changed, end what waited for the router, and remove endpoints that are empty."""
         for row in asked.deployments:
             key = (row.workspace, row.endpoint, row.name)
-            values = _observed(row, deployments[key])
+            values = states.observed(deployments[key])
             if any(getattr(row, name) != value for name, value in values.items()):
                 with self._database.write() as uow:
                     outcomes.observed(uow, key, row, values)
@@ -248,7 +249,8 @@ class Reconciler:
     def _tell_progress(self, row: Any, deployment: facts.Deployment) -> None:
         """Say how far the work is to whoever polls its operation, when there is something new to say."""
         said = states.progress(deployment)
-        if row.operation and row.state not in states.FINAL and self._said.get(row.operation) != said:
+        under_way = row.state not in states.FINAL or deployment.router_trouble
+        if row.operation and under_way and self._said.get(row.operation) != said:
             with self._database.write() as uow:
                 operations.advance(uow, row.operation, progress=said[0], message=said[1])
             self._said[row.operation] = said
@@ -269,20 +271,6 @@ class Reconciler:
         if self._to_sweep and not busy:
             materials.sweep(self._preparations.folder, observing.sets_in_use(deployments.values(), world))
             self._to_sweep = False
-
-
-def _observed(row: Any, deployment: facts.Deployment) -> dict[str, Any]:
-    """What the row should say of the deployment; a failure's own words stay until the next change."""
-    values: dict[str, Any] = {
-        "state": states.provisioning(deployment),
-        "service_state": states.service(deployment),
-        "instances_ready": deployment.ready_instances(deployment.serving or deployment.wanted),
-        "notes": deployment.notes(),
-    }
-    if not deployment.wanted.failed:
-        reason, lines = states.reason(deployment)
-        values.update(reason=reason, last_lines=list(lines))
-    return values
 
 
 def _is_moving(deployment: facts.Deployment) -> bool:

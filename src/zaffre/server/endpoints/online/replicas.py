@@ -73,6 +73,7 @@ def spec(
         devices=place.devices or (),
         listen=True,
         liveness=liveness(deployment),
+        readiness=readiness(deployment),
         start_timeout_s=None if settings.debugger_port(deployment) else place.start_timeout_s,
     )
 
@@ -187,7 +188,18 @@ def liveness(deployment: contract.OnlineDeployment) -> ports.Probe:
     it has answered, and never ended for silence."""
     if settings.debugger_port(deployment):
         return ports.Probe(initial_delay_s=0, timeout_s=3600, failure_threshold=sys.maxsize)
-    probe = settings.probe(deployment.liveness_probe)
+    return _probe(settings.probe(deployment.liveness_probe))
+
+
+def readiness(deployment: contract.OnlineDeployment) -> ports.Probe | None:
+    """When they get no requests for a while. None where it would say what liveness says, at the same moment."""
+    given = settings.probe(deployment.readiness_probe)
+    if settings.debugger_port(deployment) or given == settings.probe(deployment.liveness_probe):
+        return None
+    return _probe(given)
+
+
+def _probe(probe: parts.ProbeSettings) -> ports.Probe:
     return ports.Probe(
         initial_delay_s=probe.initial_delay or 0,
         period_s=probe.period or parts.ProbeSettings.DEFAULTS["period"],

@@ -86,7 +86,7 @@ def _clusters(
         entity = _entity(asked, user.id if user else set_id)
         instances = user.instances if user else asked.revisions[set_id].instances
         hosts = tuple(_host(paths_of(slot), draining=draining) for slot, draining in slots.items())
-        found.append(wanted.Cluster(set_id, hosts, _most_requests(entity, instances), _probe(entity)))
+        found.append(wanted.Cluster(set_id, hosts, _most_requests(entity, instances)))
     return found
 
 
@@ -98,16 +98,6 @@ def _most_requests(entity: contract.OnlineDeployment, instances: int) -> int:
     """Twice what the instances take at a time may be under way; the rest is refused."""
     concurrency = settings.requests(entity).max_concurrent_requests_per_instance or 1
     return min(2 * concurrency * max(instances, 1), _MOST_NUMBER)
-
-
-def _probe(entity: contract.OnlineDeployment) -> wanted.Probe:
-    given = settings.probe(entity.readiness_probe)
-    return wanted.Probe(
-        period_s=float(given.period or 1),
-        timeout_s=float(given.timeout or 1),
-        success_threshold=given.success_threshold or 1,
-        failure_threshold=given.failure_threshold or 1,
-    )
 
 
 def _entity(asked: observing.Asked, revision: str) -> contract.OnlineDeployment:

@@ -10,7 +10,7 @@ from zaffre.core import errors
 from zaffre.server.endpoints.online import quantities
 
 _WORDS = frozenset({"description", "tags", "properties"})
-_ROUTER_AND_NUMBER = frozenset({"instance_count", "scale_settings", "readiness_probe"})
+_NUMBER = frozenset({"instance_count", "scale_settings"})
 _MOST_WORKERS = 64
 MOST_PROCESSES = 500
 """Of one deployment, at its largest: a slip of the hand in a number must not take the machine along."""
@@ -183,7 +183,7 @@ def digest(body: dict[str, Any], resolved: dict[str, Any]) -> str:
 
 def process_digest(body: dict[str, Any], resolved: dict[str, Any]) -> str:
     """Equal for settings that the same processes can serve."""
-    kept = {key: value for key, value in body.items() if key not in _WORDS | _ROUTER_AND_NUMBER}
+    kept = {key: value for key, value in body.items() if key not in _WORDS | _NUMBER}
     said = (body.get("zaffre") or {}).items()
     without = ("retry", "autoscale", "alerts")
     extension = {key: value for key, value in said if key not in without and value not in (None, [], {})}

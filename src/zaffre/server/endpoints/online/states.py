@@ -1,6 +1,7 @@
 """The two states that a deployment shows: how its last change went, and whether it answers. Functions of facts alone."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from zaffre.contracts import online_endpoint as contract
 from zaffre.server.endpoints.online import facts
@@ -45,6 +46,8 @@ def reason(deployment: facts.Deployment) -> tuple[str, tuple[str, ...]]:
     serving = deployment.serving
     if deployment.no_room and service(deployment) == "Unschedulable":
         return deployment.no_room, ()
+    if deployment.router_trouble and (deployment.deleting or deployment.takes_over()):
+        return deployment.router_trouble, ()
     if serving is None or deployment.deleting:
         return "", ()
     for slot in serving.slots():
@@ -63,6 +66,8 @@ def reason(deployment: facts.Deployment) -> tuple[str, tuple[str, ...]]:
 def progress(deployment: facts.Deployment) -> tuple[float, str]:
     """How far a change is, from 0 to 1, and what happens now; for whoever waits for it."""
     wanted = deployment.wanted
+    if deployment.router_trouble and (deployment.deleting or deployment.is_ready(wanted)):
+        return 0.9, deployment.router_trouble
     if deployment.deleting:
         left = len(deployment.replicas)
         return 0.5, f"Waiting for the last requests of {left} processes." if left else "Cleaning up."
@@ -76,6 +81,20 @@ def progress(deployment: facts.Deployment) -> tuple[float, str]:
         return 0.5, f"Instance {waiting.instance} cannot be started yet: {deployment.refused[waiting].reason}"
     ready = deployment.ready_instances(wanted)
     return 0.5 + 0.4 * ready / wanted.present, f"{ready} of {wanted.present} instances are ready."
+
+
+def observed(deployment: facts.Deployment) -> dict[str, Any]:
+    """What its row should say of it; a failure's own words stay until the next change."""
+    values: dict[str, Any] = {
+        "state": provisioning(deployment),
+        "service_state": service(deployment),
+        "instances_ready": deployment.ready_instances(deployment.serving or deployment.wanted),
+        "notes": deployment.notes(),
+    }
+    if not deployment.wanted.failed:
+        why, lines = reason(deployment)
+        values.update(reason=why, last_lines=list(lines))
+    return values
 
 
 def endpoint(

@@ -20,6 +20,8 @@ TOKENS = "jwt"
 TYPE = "type.googleapis.com/envoy."
 HTTP = TYPE + "extensions.filters.http."
 _MAX_BUFFERED_BYTES = 1 << 20
+_LONGEST_EXPRESSION = 1000
+"""In steps, of which each character takes one: two keys of 256 fit (`guards`). Envoy's own limit is 100."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +61,10 @@ def bootstrap(place: Place) -> Document:
             {"match": {"suffix": "rq_time"}, "buckets": list(stats.LATENCY_BOUNDS_MS)},
         ]},
         "stats_flush_interval": "1s",
-        **(place.traces.pace() if place.traces else {}),
+        "layered_runtime": {"layers": [{"name": "zaffre", "static_layer": {
+            "re2.max_program_size.error_level": _LONGEST_EXPRESSION,
+            **(place.traces.pace() if place.traces else {}),
+        }}]},
     }  # fmt: skip
 
 
@@ -70,8 +75,6 @@ def clusters(items: Iterable[Document]) -> Document:
 
 def cluster(item: wanted.Cluster, folder: str) -> Document:
     """One resource of the CDS document."""
-    probe = item.probe
-    period = seconds(probe.period_s)
     return {
         "@type": TYPE + "config.cluster.v3.Cluster",
         "name": item.name,
@@ -87,17 +90,7 @@ def cluster(item: wanted.Cluster, folder: str) -> Document:
         },
         "ignore_health_on_host_removal": True,
         "per_connection_buffer_limit_bytes": _MAX_BUFFERED_BYTES,
-        "health_checks": [
-            {
-                "timeout": seconds(probe.timeout_s),
-                "interval": period,
-                "no_traffic_interval": period,
-                "unhealthy_interval": seconds(min(item.probe.period_s, 1.0)),
-                "unhealthy_threshold": probe.failure_threshold,
-                "healthy_threshold": probe.success_threshold,
-                "http_health_check": {"path": "/"},
-            }
-        ],
+        "health_checks": [limits.presence()],
         "circuit_breakers": limits.circuit_breakers(item),
         "outlier_detection": limits.dead_hosts(),
     }
@@ -162,13 +155,15 @@ def _connection_manager(place: Place) -> Document:
         "rds": {"route_config_name": ROUTES, "config_source": watched(f"{place.folder}/rds", "routes.json")},
         "http_filters": [
             _token_filter(place.folder),
-            {"name": "rbac", "typed_config": {"@type": HTTP + "rbac.v3.RBAC"}},
+            {"name": "rbac", "disabled": True, "typed_config": {"@type": HTTP + "rbac.v3.RBAC"}},
             {
                 "name": "router",
                 "typed_config": {"@type": HTTP + "router.v3.Router", "suppress_envoy_headers": True},
             },
         ],
         "local_reply_config": replies.local_replies(),
+        # What speaks 1.0 may name no host; then it is at the paths, whose host is any.
+        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "zaffre"},
         # Clients must not steer the router by x-envoy-* headers: nobody counts as internal.
         "use_remote_address": True,
         "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},

@@ -48,6 +48,14 @@ def circuit_breakers(item: wanted.Cluster) -> Document:
     }
 
 
+def presence() -> Document:
+    """Whether a host's socket is there, which its shim shows while the process answers. Nobody waits for the process itself:
+    Envoy opens its port only when it has looked at every host of every cluster, and one that hangs would keep all waiting.
+    """
+    every = dict.fromkeys(("timeout", "interval", "no_traffic_interval", "unhealthy_interval"), "1s")
+    return {**every, "unhealthy_threshold": 1, "healthy_threshold": 1, "tcp_health_check": {}}
+
+
 def dead_hosts() -> Document:
     """A host that refuses connections gets no request for a moment. The balancer would favour it, because it has no
     request under way, and of two hosts it looks at both.

@@ -19,23 +19,12 @@ class Host:
 
 
 @dataclasses.dataclass(frozen=True)
-class Probe:
-    """Readiness as the deployment asks for it; seconds and counts."""
-
-    period_s: float = 10.0
-    timeout_s: float = 2.0
-    success_threshold: int = 1
-    failure_threshold: int = 30
-
-
-@dataclasses.dataclass(frozen=True)
 class Cluster:
     """The replicas of one revision. `name` is the revision's id; `max_requests` may be under way at once."""
 
     name: str
     hosts: tuple[Host, ...]
     max_requests: int
-    probe: Probe = Probe()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -362,3 +362,18 @@ def test_what_processes_lack_is_noted_once():
         "isolation": "not isolated: why",
         "limits": "the cpu limit is not enforced: why",
     }
+
+
+def test_whoever_looks_or_waits_is_told_why_the_router_does_not_take_a_revision():
+    new = revision(NEW)
+    slot = new.slots()[0]
+    waiting = dataclasses.replace(served(), wanted=new, replicas={**served().replicas, slot: ready(slot)})
+    blocked = waiting.knowing("The router refused its file.")
+    assert states.reason(waiting) == ("", ())
+    assert states.reason(blocked) == ("The router refused its file.", ())
+    assert states.progress(blocked)[1] == "The router refused its file."
+    assert states.reason(served().knowing("The router refused its file.")) == ("", ())
+    building = dataclasses.replace(waiting, replicas=served().replicas).knowing("The router is away.")
+    assert states.progress(building)[1] != "The router is away."
+    leaving = dataclasses.replace(served(), deleting=True).knowing("The router is away.")
+    assert (states.reason(leaving)[0], states.progress(leaving)[1]) == ("The router is away.",) * 2

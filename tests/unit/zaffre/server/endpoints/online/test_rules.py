@@ -113,12 +113,12 @@ def test_scripts_take_one_request_at_a_time_and_models_without_script_a_batch():
 def test_only_words_numbers_and_the_router_leave_processes_alone():
     plain = deployment().to_wire()
     same = [
-        {"description": "x"}, {"tags": {"a": "b"}}, {"instance_count": 3}, {"readiness_probe": {"period": 3}},
+        {"description": "x"}, {"tags": {"a": "b"}}, {"instance_count": 3},
         {"zaffre": {"retry": False}},
     ]  # fmt: skip
     other = [
         {"environment_variables": {"A": "1"}}, {"request_settings": {"request_timeout_ms": 1}},
-        {"zaffre": {"max_batch": 8}}, {"liveness_probe": {"period": 3}},
+        {"zaffre": {"max_batch": 8}}, {"liveness_probe": {"period": 3}}, {"readiness_probe": {"period": 3}},
     ]  # fmt: skip
     digest = settings.process_digest(plain, {})
     assert {settings.process_digest(deployment(**fields).to_wire(), {}) for fields in same} == {digest}
