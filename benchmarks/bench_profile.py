@@ -2,8 +2,10 @@
 
 `seconds` counts from the command to its end, environment included (taken from uv's package cache where it is there).
 `recommendation_holds`: the recommended size, run once more under its limits, did as well as when it was chosen.
+`--cpu` and `--memory` bound what is tried, as the command's own options do.
 """
 
+import argparse
 import json
 import random
 import time
@@ -16,6 +18,12 @@ ROWS = 100
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cpu")
+    parser.add_argument("--memory")
+    bounds = [
+        word for name, value in vars(parser.parse_args()).items() if value for word in (f"--{name}", value)
+    ]
     with system.System(WORK) as running:
         example = model.make(WORK / "model")
         running.create(
@@ -27,7 +35,7 @@ def main() -> None:
         began = time.monotonic()
         found = json.loads(
             running.zaffre(
-                "model", "profile", "iris:1", "--data", str(bodies), "--name", "small", "-o", "json"
+                "model", "profile", "iris:1", "--data", str(bodies), "--name", "small", *bounds, "-o", "json"
             )
         )
         seconds = time.monotonic() - began

@@ -101,6 +101,17 @@ def collector():
         yield running
 
 
+SEES = """
+from opentelemetry import trace
+from zaffre_runtime.scoring import trace_context
+def init():
+    pass
+def run(data):
+    seen = trace.get_current_span().get_span_context()
+    return [trace_context.current().traceparent, f"{seen.trace_id:032x}", f"{seen.span_id:016x}"]
+"""
+
+
 @pytest.fixture
 def traced_desk(open_desk, collector):
     """A desk in a house that sends spans."""
@@ -109,10 +120,16 @@ def traced_desk(open_desk, collector):
 
 def test_spans_lead_from_the_caller_by_the_router_to_the_script(traced_desk, collector):
     assert traced_desk.endpoint()["state"] == "Succeeded"
-    done = traced_desk.deploy(traced_desk.deployment(app_insights_enabled=True), all_traffic=True)
+    code = {
+        "code": f"{traced_desk.house.tree({'code/score.py': SEES.encode()})}/code",
+        "scoring_script": "score.py",
+    }
+    wanted = traced_desk.deployment(app_insights_enabled=True, code_configuration=code)
+    done = traced_desk.deploy(wanted, all_traffic=True)
     assert done["state"] == "Succeeded", done
     trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-    assert traced_desk.call({}, {"traceparent": f"00-{trace}-{caller}-01"}).status_code == 200
+    answer = traced_desk.call({}, {"traceparent": f"00-{trace}-{caller}-01"})
+    assert answer.status_code == 200, answer.text
     spans = {span["name"]: span for span in collector.await_spans(3)}
     router, run = spans.pop("default/churn/blue"), spans.pop("run")
     (replica,) = spans.values()
@@ -120,6 +137,7 @@ def test_spans_lead_from_the_caller_by_the_router_to_the_script(traced_desk, col
     assert router["parentSpanId"] == caller
     assert replica["parentSpanId"] == router["spanId"]
     assert run["parentSpanId"] == replica["spanId"]
+    assert answer.json() == [f"00-{trace}-{replica['spanId']}-01", trace, replica["spanId"]]
     assert int(router["startTimeUnixNano"]) <= int(replica["startTimeUnixNano"])
 
 
