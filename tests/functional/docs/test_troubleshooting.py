@@ -72,7 +72,7 @@ def router_statuses():
     return found
 
 
-@pytest.mark.parametrize("status", sorted(runtime_statuses() | router_statuses() | {"424", "426", "502"}))
+@pytest.mark.parametrize("status", sorted(runtime_statuses() | router_statuses() | {"424", "502"}))
 def test_statuses(status):
     assert re.search(rf"^\| `{status}`", PAGE, re.MULTILINE)
 

@@ -3,6 +3,8 @@
 import collections
 import concurrent.futures
 import dataclasses
+import http.client
+import json
 import os
 import signal
 import socket
@@ -43,11 +45,14 @@ def test_keys(router, upstreams, state, call):
     router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}))
     assert call(key="p" * 40).status_code == 200
     assert call(key="s" * 40).status_code == 200
-    for wrong in ("", "p" * 39, "p" * 41, "P" * 40):
-        refused = call(key=wrong)
-        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
-        assert refused.headers["www-authenticate"] == "Bearer"
-    assert call(key="", headers={"azureml-model-deployment": "nope"}).status_code == 401
+    for named in ({}, {"azureml-model-deployment": "blue"}, {"azureml-model-deployment": "nope"}):
+        for wrong in ("", "p" * 39, "p" * 41, "P" * 40):
+            refused = call(key=wrong, headers=named)
+            assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+            assert refused.headers["www-authenticate"] == "Bearer"
+            told = {"content-length", "content-type", "date", "www-authenticate", "x-request-id"}
+            assert set(refused.headers) - {"connection"} == told
+    assert blue.requests == 2
 
     router.apply(
         state(
@@ -55,6 +60,39 @@ def test_keys(router, upstreams, state, call):
         )
     )
     assert [call(key=letter * 40).status_code for letter in "pns"] == [401, 200, 200]
+
+
+def test_the_name_of_the_scheme_may_be_written_in_any_case(router, upstreams, state, call):
+    longest = "aA9._~+/=-" * 25 + "aA9._~"
+    keys = {"primary": longest, "secondary": "s" * 40}
+    router.apply(state(("blue", "r1", [upstreams("blue")]), traffic={"blue": 100}, keys=keys))
+    for scheme in ("Bearer", "bearer", "BEARER", "bEARer", "Bearer  "):
+        for key in keys.values():
+            assert call(key="", headers={"authorization": f"{scheme} {key}"}).status_code == 200
+            for wrong in (f"{scheme} {key}x", f"{scheme} x{key}", f"x{scheme} {key}", f"{scheme}{key[:-1]}"):
+                assert call(key="", headers={"authorization": wrong}).status_code == 401
+    assert call(key="", headers={"authorization": f"Basic {longest}"}).status_code == 401
+    assert call(key="", headers={"authorization": f"BEARER {longest.replace('.', 'x')}"}).status_code == 401
+
+
+def test_old_clients_that_speak_http_1_0(router, upstreams, state):
+    """As `ab` and nginx (towards its upstreams) do: with and without keep-alive, with and without a host."""
+    router.apply(state(("blue", "r1", [upstreams("blue")]), traffic={"blue": 100}))
+    head = f"POST /default/churn/score HTTP/1.0\r\nauthorization: Bearer {'p' * 40}\r\ncontent-length: 2\r\n"
+    for more in ("", "host: x\r\n", "connection: close\r\n"):
+        with socket.create_connection((router.host, router.port), timeout=120) as connection:
+            connection.sendall(f"{head}{more}\r\n{{}}".encode())
+            answer = b"".join(iter(lambda c=connection: c.recv(65536), b""))
+            assert b" 200 OK\r\n" in answer.split(b"\n")[0] + b"\n"
+            assert b"transfer-encoding" not in answer.lower()
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["name"] == "blue"
+    with socket.create_connection((router.host, router.port), timeout=120) as connection:
+        for _ in range(3):
+            connection.sendall(f"{head}connection: Keep-Alive\r\n\r\n{{}}".encode())
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, answer.headers["connection"].lower()) == (200, "keep-alive")
+            assert json.loads(answer.read())["name"] == "blue"
 
 
 def test_what_is_not_there_is_named(router, upstreams, state, call):

@@ -79,6 +79,29 @@ def test_a_good_token_opens_its_endpoint_and_replicas_do_not_see_it(router, upst
     assert ask(None, **{"azureml-model-deployment": "none"})[0] == 401
 
 
+def test_a_refusal_says_nothing_of_what_is_behind(router, upstreams, state, issuer):
+    router.apply(wish(state, upstreams("blue"), [provider(issuer)]))
+    for named in ({}, {"azureml-model-deployment": "blue"}):
+        for token in ("abc", issuer.token(audience="elsewhere")):
+            headers = {**named, "authorization": f"Bearer {token}"}
+            refused = httpx.post(f"{router.url}/default/churn/score", headers=headers, json={}, timeout=60)
+            assert refused.status_code == 401
+            said = {
+                name: refused.headers.get(name) for name in ("azureml-model-deployment", "x-zaffre-revision")
+            }
+            assert not any(said.values()), said
+            assert not refused.headers.get("x-ms-server-version")
+
+
+def test_the_name_of_the_scheme_may_be_written_in_any_case(router, upstreams, state, issuer):
+    router.apply(wish(state, upstreams("blue"), [provider(issuer)]))
+    token = issuer.token(audience=AUDIENCE)
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        headers = {"authorization": f"{scheme} {token}"}
+        answer = httpx.post(f"{router.url}/default/churn/score", headers=headers, json={}, timeout=60)
+        assert answer.status_code == 200, answer.text
+
+
 def broken(token):
     head, body, signature = token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))

@@ -1,49 +1,71 @@
 """Who may pass at an endpoint, and the counts of those that went no further. Pure.
 
-Called by `routes`. Envoy's role-based filter refuses (a 403, which becomes a 401 on its way out) and counts by the name
-of the policy: `WORKSPACE/ENDPOINT/401`, with `/token` behind it where tokens open. What a route answers by itself is counted by a shadow policy that decides nothing.
-`stats` reads both. (Envoy's own API-key filter is work in progress and outside its threat model; this one is stable.)
+Called by `routes`. Where keys open, the endpoint's first route meets whoever has none and answers by itself, so that such an
+answer says nothing of the deployments behind, and the other routes ask nothing any more. Where tokens open, Envoy's
+role-based filter refuses behind the one that checks them. That filter also counts, by the name of a policy:
+`WORKSPACE/ENDPOINT/401`, with `/token` behind it where it refused; what a route answers by itself is counted by a shadow
+policy that decides nothing. On all other routes it is off. `stats` reads the counts.
+(Envoy's own API-key filter is work in progress and outside its threat model; all of this is stable.)
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
-from zaffre.server.endpoints.router import files, tokens, wanted
+from zaffre.server.endpoints.router import files, replies, tokens, wanted
 
 _ANYBODY: list[files.Document] = [{"any": True}]
 
 
-def of(endpoint: wanted.Endpoint, *, answered_here: int | None = None) -> files.Document:
-    """What a route of the endpoint says to the filters. `answered_here` is the status that the route itself answers with."""
-    name = f"{endpoint.workspace}/{endpoint.name}"
-    if endpoint.tokens:
-        return {
-            **tokens.per_route(endpoint.tokens),
-            **_rbac(name, [tokens.principal(endpoint.tokens)], answered_here, refused="401/token"),
+def strangers(endpoint: wanted.Endpoint, prefix: str) -> Iterable[files.Document]:
+    """The route that must come first: it refuses whoever has no key. None where tokens open."""
+    if endpoint.tokens is None:
+        yield {
+            "match": {"prefix": prefix, "headers": list(_no_key(endpoint.keys))},
+            "direct_response": {"status": replies.REFUSED},
+            "typed_per_filter_config": _counting(f"{endpoint.workspace}/{endpoint.name}/401"),
         }
-    return _rbac(name, list(_keys(endpoint.keys)), answered_here)
+
+
+def of(endpoint: wanted.Endpoint, *, answered_here: int | None = None) -> files.Document:
+    """What a further route of the endpoint says to the filters. `answered_here` is the status that it itself answers with."""
+    name = f"{endpoint.workspace}/{endpoint.name}"
+    counted = None if answered_here is None else f"{name}/{answered_here}"
+    if endpoint.tokens is None:
+        return _counting(counted) if counted else {}
+    accepted = [tokens.principal(endpoint.tokens)]
+    rules = {"rules": _rules("DENY", f"{name}/401/token", [{"not_id": {"or_ids": {"ids": accepted}}}])}
+    if counted:
+        rules["shadow_rules"] = _rules("ALLOW", counted, accepted)
+    return {**tokens.per_route(endpoint.tokens), "rbac": _filter(rules)}
 
 
 def nowhere() -> files.Document:
     """For the answer to who asked for an endpoint that does not exist."""
-    return {"rbac": _filter({"shadow_rules": _rules("ALLOW", "//404", _ANYBODY)})}
+    return _counting("//404")
 
 
-def _rbac(
-    name: str, accepted: list[files.Document], answered_here: int | None, *, refused: str = "401"
-) -> files.Document:
-    """Everybody else is refused; where nobody is accepted, that is everybody."""
-    others = [{"not_id": {"or_ids": {"ids": accepted}}}] if accepted else _ANYBODY
-    rules = {"rules": _rules("DENY", f"{name}/{refused}", others)}
-    if answered_here is not None and accepted:
-        rules["shadow_rules"] = _rules("ALLOW", f"{name}/{answered_here}", accepted)
-    return {"rbac": _filter(rules)}
+def _no_key(keys: Mapping[str, str]) -> Iterable[files.Document]:
+    """Conditions that hold together for whoever has none of the keys. The usual way of writing first: Envoy looks until one
+    does not hold. The scheme's name may be written in any case, which only those are asked that wrote it in another."""
+    known = [key for _, key in sorted(keys.items())]
+    for key in known:
+        yield _no_match({"exact": f"Bearer {key}"})
+    if known:
+        anyhow = f"(?i:bearer) +(?:{'|'.join(map(re.escape, known))})"
+        yield _no_match({"safe_regex": {"regex": anyhow}})
 
 
-def _keys(keys: Mapping[str, str]) -> Iterable[files.Document]:
-    """The usual way of writing first: Envoy compares until one fits."""
-    for scheme in ("Bearer", "bearer"):
-        for _, key in sorted(keys.items()):
-            yield {"header": {"name": "authorization", "string_match": {"exact": f"{scheme} {key}"}}}
+def _no_match(wish: files.Document) -> files.Document:
+    return {
+        "name": "authorization",
+        "string_match": wish,
+        "invert_match": True,
+        "treat_missing_header_as_empty": True,
+    }
+
+
+def _counting(policy: str) -> files.Document:
+    return {"rbac": _filter({"shadow_rules": _rules("ALLOW", policy, _ANYBODY)})}
 
 
 def _rules(action: str, policy: str, principals: list[files.Document]) -> files.Document:

@@ -5,6 +5,9 @@ from typing import Any
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 TOKEN_FILTER, TOKEN_TROUBLE = "envoy.filters.http.jwt_authn", "trouble"
 """Who checks tokens, and under which name it notes what is wrong with one."""
+REFUSED = 403
+"""What the role-based filter refuses with, and so whoever else refuses; it becomes a 401 on its way out."""
+REVISION_HEADER, VERSION_HEADER = "x-zaffre-revision", "x-ms-server-version"
 Document = dict[str, Any]
 
 
@@ -24,15 +27,15 @@ def local_replies() -> Document:
                 "body_format_override": _problem("too_many", "More requests are under way than this deployment takes; try again later."),
             },
             {
-                "filter": {"and_filter": {"filters": [_status(403), _bad_token()]}},
+                "filter": {"and_filter": {"filters": [_status(REFUSED), _bad_token()]}},
                 "status_code": 401,
-                "headers_to_add": [{"header": {"key": "www-authenticate", "value": "Bearer"}}],
+                "headers_to_add": _unauthenticated(),
                 "body_format_override": _problem("unauthenticated", f"%DYNAMIC_METADATA({TOKEN_FILTER}:{TOKEN_TROUBLE}:message)%. This endpoint is opened by a token; send it as 'Authorization: Bearer TOKEN'."),
             },
             {
-                "filter": _status(403),
+                "filter": _status(REFUSED),
                 "status_code": 401,
-                "headers_to_add": [{"header": {"key": "www-authenticate", "value": "Bearer"}}],
+                "headers_to_add": _unauthenticated(),
                 "body_format_override": _problem("unauthenticated", "The key or token is missing or wrong, or belongs to another endpoint; send it as 'Authorization: Bearer ...'."),
             },
             {
@@ -55,6 +58,20 @@ def local_replies() -> Document:
         ],
         "body_format": _problem("router", "%LOCAL_REPLY_BODY%"),
     }  # fmt: skip
+
+
+def _unauthenticated() -> list[Document]:
+    """A route puts its headers on a refusal, too: whoever may not pass is not told what is behind. (They cannot be taken away
+    here, only emptied.)"""
+    emptied = [
+        {
+            "header": {"key": name, "value": ""},
+            "append_action": "OVERWRITE_IF_EXISTS",
+            "keep_empty_value": True,
+        }
+        for name in (DEPLOYMENT_HEADER, REVISION_HEADER, VERSION_HEADER)
+    ]
+    return [{"header": {"key": "www-authenticate", "value": "Bearer"}}, *emptied]
 
 
 def _flagged(flag: str) -> Document:

@@ -50,7 +50,8 @@ def _path(endpoint: wanted.Endpoint) -> str:
 def _routes(
     endpoint: wanted.Endpoint, prefix: str, traces: tracing.Tracing | None
 ) -> Iterator[files.Document]:
-    """Routes of one endpoint, first match wins: a named deployment, an unknown one, then the split."""
+    """Routes of one endpoint, first match wins: whoever may not pass, a named deployment, an unknown one, then the split."""
+    yield from guards.strangers(endpoint, prefix)
     giant, refusal = limits.giant_body()
     yield _answer(endpoint, {"prefix": prefix, "headers": [giant]}, refusal)
     targets = {target.deployment: target for target in endpoint.targets}
@@ -107,8 +108,8 @@ def _to(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> files.
     """Who answers is said here, not by the replica: a header that comes from upstream costs the router three times as much."""
     said = {
         replies.DEPLOYMENT_HEADER: target.deployment,
-        "x-zaffre-revision": target.cluster,
-        "x-ms-server-version": f"zaffre/{version.VERSION}",
+        replies.REVISION_HEADER: target.cluster,
+        replies.VERSION_HEADER: f"zaffre/{version.VERSION}",
     }
     headers = [
         {"header": {"key": name, "value": value}, "append_action": "APPEND_IF_EXISTS_OR_ADD"}

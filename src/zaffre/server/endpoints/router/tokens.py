@@ -75,7 +75,8 @@ def _provider(item: wanted.Provider) -> files.Document:
     return {
         "issuer": item.issuer,
         "local_jwks": {"inline_string": item.keys},
-        "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
+        # Whatever stands before the blank: the scheme's name may be written in any case, which a text here may not.
+        "from_headers": [{"name": "Authorization", "value_prefix": " "}],
         "require_expiration": True,
         "clock_skew_seconds": item.clock_skew_s,
         "payload_in_metadata": _body(item.name),

@@ -86,8 +86,7 @@ class Tracing:
 
     def pace(self) -> Document:
         """How spans are sent: every second, and before that only when many wait."""
-        runtime = {"tracing.opentelemetry": {"flush_interval_ms": 1000, "min_flush_spans": 256}}
-        return {"layered_runtime": {"layers": [{"name": "spans", "static_layer": runtime}]}}
+        return {"tracing.opentelemetry": {"flush_interval_ms": 1000, "min_flush_spans": 256}}
 
     def route(self, name: str) -> Document:
         """What makes a route one of a traced deployment of this name."""

@@ -1,11 +1,12 @@
 """The router's documents: which route a request meets first, and what must not be in them."""
 
 import dataclasses
+import re
 
 import hypothesis
 from hypothesis import strategies as st
 
-from zaffre.server.endpoints.router import files, routes, tracing, wanted
+from zaffre.server.endpoints.router import files, replies, routes, tracing, wanted
 
 KEYS = {"primary": "k" * 40, "secondary": "s" * 40}
 
@@ -20,12 +21,27 @@ def paths(*endpoints, domain=""):
     return {host["name"]: host["routes"] for host in document["resources"][0]["virtual_hosts"]}
 
 
-def meets(found, number, header=None, size=2):
-    """The first route that a request with this random number, header and size meets, as Envoy walks them."""
+def refuses(headers, credentials):
+    """Whether the route of strangers meets a request with this `authorization`."""
+    texts = [matcher["string_match"] for matcher in headers]
+    assert all(matcher["invert_match"] and matcher["treat_missing_header_as_empty"] for matcher in headers)
+    return not any(
+        re.fullmatch(text["safe_regex"]["regex"], credentials)
+        if "safe_regex" in text
+        else text["exact"] == credentials
+        for text in texts
+    )
+
+
+def meets(found, number, header=None, size=2, credentials=f"Bearer {KEYS['primary']}"):
+    """The first route that a request with this random number, header, size and key meets, as Envoy walks them."""
     for route in found:
         match = route["match"]
         headers = match.get("headers", [])
-        if headers and headers[0]["name"] == "content-length":
+        if route.get("direct_response", {}).get("status") == replies.REFUSED:
+            if not refuses(headers, credentials):
+                continue
+        elif headers and headers[0]["name"] == "content-length":
             if size < headers[0]["range_match"]["start"]:
                 continue
         elif headers:
@@ -71,23 +87,46 @@ def test_without_traffic_or_endpoint_the_answer_is_404():
     assert paths()["paths"][0]["direct_response"]["status"] == 404
 
 
-def test_every_route_of_an_endpoint_asks_for_a_key_and_takes_it_away():
-    for route in paths(endpoint({"blue": 100}))["paths"][:-1]:
-        rules = route["typed_per_filter_config"]["rbac"]["rbac"]["rules"]
-        (policy,) = rules["policies"].values()
-        (others,) = policy["principals"]
-        accepted = {item["header"]["string_match"]["exact"] for item in others["not_id"]["or_ids"]["ids"]}
-        assert rules["action"] == "DENY"
-        assert "Bearer " + "k" * 40 in accepted
-        assert len(accepted) == 4
-        assert "direct_response" in route or route["request_headers_to_remove"] == ["authorization"]
+def test_whoever_has_no_key_meets_an_answer_that_says_nothing_of_what_is_behind():
+    found = paths(endpoint({"blue": 100}), domain="models.example")
+    for name, routes_ in found.items():
+        for credentials in (
+            "",
+            "Bearer",
+            "Bearer ",
+            f"Bearer {'k' * 39}",
+            f"Basic {'k' * 40}",
+            "k" * 40,
+            "Bearer .*",
+        ):
+            met = meets(routes_, 0, credentials=credentials, size=1 << 40)
+            assert met["direct_response"] == {"status": replies.REFUSED}, (name, credentials)
+            assert set(met) == {"match", "direct_response", "typed_per_filter_config"}
+    for credentials in (f"Bearer {'s' * 40}", f"BEARER {'k' * 40}", f"bearer   {'s' * 40}"):
+        met = meets(found["paths"], 0, credentials=credentials)
+        assert met["route"]["cluster"] == "r-blue"
+        assert met["request_headers_to_remove"] == ["authorization"]
+
+
+def test_the_usual_key_costs_one_comparison():
+    """Envoy looks at conditions in order until one does not hold."""
+    first, *_ = paths(endpoint({"blue": 100}))["paths"][0]["match"]["headers"]
+    assert first["string_match"] == {"exact": f"Bearer {KEYS['primary']}"}
+    assert meets(paths(endpoint({"blue": 100}))["paths"], 0)["typed_per_filter_config"] == {}
 
 
 def test_an_endpoint_without_keys_lets_nobody_in():
     open_door = wanted.Endpoint("default", "churn", {}, (wanted.Target("blue", "r1"),), {"blue": 100})
-    rules = paths(open_door)["paths"][0]["typed_per_filter_config"]["rbac"]["rbac"]["rules"]
-    anybody = {"permissions": [{"any": True}], "principals": [{"any": True}]}
-    assert rules == {"action": "DENY", "policies": {"default/churn/401": anybody}}
+    first = paths(open_door)["paths"][0]
+    assert first["match"] == {"prefix": "/default/churn/", "headers": []}
+    assert first["direct_response"]["status"] == replies.REFUSED
+
+
+def test_where_tokens_open_every_route_asks_for_one():
+    rule = wanted.TokenRule("issuer", "churn")
+    for route in paths(dataclasses.replace(endpoint({"blue": 100}), keys={}, tokens=rule))["paths"][:-1]:
+        rules = route["typed_per_filter_config"]["rbac"]["rbac"]["rules"]
+        assert (rules["action"], set(rules["policies"])) == ("DENY", {"default/churn/401/token"})
 
 
 def test_host_names_are_lower_case_and_unique():
