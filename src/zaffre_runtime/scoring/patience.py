@@ -1,7 +1,8 @@
 """How long a request may wait for its turn: `max_queue_wait_ms`, then 429. Called by dataplane.py and watch.py.
 
 Whoever waits behind short calls is told when the turn comes; behind a call that goes on and on, the watch tells them in
-time, and adds the header by which the router tries another replica first: nothing of such a request was begun.
+time, and adds the header by which the router tries another replica first: nothing of such a request was begun. Where there
+is no other, it comes back, and is not sent away again.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import collections
 import time
 from typing import Deque, List
 
-from zaffre_runtime.scoring import answers, config, exchange
+from zaffre_runtime.scoring import answers, begun, config, exchange
 
 LEAST_S = 0.01  # a limit of 0 would refuse whoever arrives a moment before the other is done
 LOOK_S, MOST_LOOK_S = 0.05, 1.0
+_MOST_REMEMBERED = 256
 STOOD_STILL_S = 0.2
 HELD_S = 0.5
 """Who is accepted this soon after the start was held while the process came back: `request_timeout_ms` is their limit."""
@@ -30,6 +32,7 @@ class Patience:
         self._limit_s = min(self._wait_s, self._timeout_s)
         self._late = answers.timeout(settings.request_timeout_ms, managed=settings.managed)
         self._waiting: Deque[exchange.Exchange] = collections.deque()
+        self._sent_away: Deque[str] = collections.deque(maxlen=_MOST_REMEMBERED)
         self._ticked = time.monotonic()
         self._held_until = self._ticked + HELD_S
         self.begin = self._waiting.append
@@ -56,10 +59,13 @@ class Patience:
         """
         is_stuck = now - called_at > max(self._wait_s, self._timeout_s / 2)
         for one in list(self._waiting):
-            if now - one.arrived <= self._wait_s:
-                return
+            came_back = self._came_back(one)
+            if not came_back and now - one.arrived <= self._wait_s:
+                continue
             if is_stuck or not self._was_held(one):
-                one.answer(answers.too_many(WAITED_TOO_LONG, elsewhere=True))
+                sent = one.answer(answers.too_many(WAITED_TOO_LONG, elsewhere=not came_back))
+                if sent and not came_back:
+                    self._sent_away.append(one.request_id)
 
     def look_s(self) -> float:
         """How long the watch may sleep without missing one."""
@@ -76,6 +82,10 @@ class Patience:
         else:
             return False
         return True
+
+    def _came_back(self, one: exchange.Exchange) -> bool:
+        """Whether it has waited here before: the router has nowhere else to send it."""
+        return (one.header(begun.ATTEMPT) or "1") != "1" and one.request_id in self._sent_away
 
     def _notice(self, now: float) -> None:
         """A process that was stopped, or got no processor, has kept its callers waiting by no fault of theirs."""

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from zaffre.server.endpoints.online import deployments, service
 from zaffre.server.registry.models import service as models
 from zaffre.server.registry.versioning import service as versions
 from zaffre.testing import online
+from zaffre_runtime.scoring import patience
 
 
 @pytest.fixture
@@ -251,6 +253,7 @@ def test_an_ensemble_finds_each_model_by_name_and_version_and_guards_all(desk, h
 
 WHERE = """
 import os
+import time
 def init():
     pass
 def run(raw_data):
@@ -273,3 +276,22 @@ def test_isolated_replicas_run_as_another_user_where_azure_puts_things(isolated_
         "script": "/var/azureml-app/app/score.py",
         "seen": False,
     }
+
+
+def test_where_there_is_no_other_replica_nobody_is_sent_round_in_circles(desk, house):
+    desk.endpoint()
+    hasty = {
+        "max_concurrent_requests_per_instance": 4,
+        "max_queue_wait_ms": 200,
+        "request_timeout_ms": 60_000,
+    }
+    done = desk.deploy(desk.deployment(request_settings=hasty), all_traffic=True)
+    assert done["state"] == "Succeeded", done
+    time.sleep(patience.HELD_S)  # who comes at once counts as held
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        long = pool.submit(desk.call, {"wait_s": 8})
+        (cluster,) = house.router.stats().clusters
+        desk.until(lambda: house.router.stats().clusters[cluster].active == 1)
+        assert desk.call().status_code == 429
+        assert house.router.stats().clusters[cluster].retried == 1
+        assert long.result().status_code == 200

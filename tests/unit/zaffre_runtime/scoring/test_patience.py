@@ -19,9 +19,14 @@ def standing_clock(monkeypatch):
 class Waiting:
     """As much of an exchange as the queue touches."""
 
-    def __init__(self, arrived):
+    def __init__(self, arrived, request_id="", attempt=1):
         self.arrived = arrived
+        self.request_id = request_id
         self.given = []
+        self._attempt = attempt
+
+    def header(self, name):
+        return str(self._attempt) if name == "x-envoy-attempt-count" else None
 
     def answer(self, answer):
         self.given.append(answer)
@@ -67,6 +72,23 @@ def test_behind_a_long_call_the_watch_says_so_in_time_and_the_router_may_try_els
     assert waiting.turn(batch) == [batch[1]]
     waiting.expire(NOW + 60, NOW + 59)
     assert batch[1].statuses == []
+
+
+def test_who_comes_back_because_there_is_no_other_replica_is_not_sent_away_again(queue):
+    waiting, enter = queue
+    (first,) = enter(0.6)
+    first.request_id = "mine"
+    waiting.expire(NOW, NOW - 1)
+    again, other, namesake = (
+        Waiting(NOW - 0.01, "mine", 2),
+        Waiting(NOW - 0.01, "theirs", 2),
+        Waiting(NOW, "mine"),
+    )
+    for one in (again, other, namesake):
+        waiting.begin(one)
+    waiting.expire(NOW, NOW - 1)
+    assert [one.statuses for one in (again, other, namesake)] == [[429], [], []]
+    assert (answers.ELSEWHERE, "1") not in again.given[0].headers
 
 
 def test_who_was_held_while_the_process_came_back_has_the_whole_time(queue):
