@@ -1,6 +1,7 @@
 """`ml_client.online_endpoints`: addresses, keys, traffic, and sending rows to them."""
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -206,14 +207,25 @@ def _score(client: httpx.Client, address: str, body: bytes, headers: dict[str, s
     if response.is_success:
         return response.text
     kind = _SCORING_ERRORS.get(response.status_code, errors.ZaffreError)
-    text = response.text.strip()[:2000]
-    raise kind(
-        f"{address} answered {response.status_code}: {text or response.reason_phrase}",
-        hint=_LOGS if body else f"Nothing was sent; --request-file names a file to send. {_LOGS}",
-    )
+    hint = _LOGS if "azureml-model-deployment" in response.headers else _STATE
+    if not body:
+        hint = f"Nothing was sent; --request-file names a file to send. {hint}"
+    raise kind(f"{address} answered {response.status_code}: {_said(response)}", hint=hint)
+
+
+def _said(response: httpx.Response) -> str:
+    """The router's answers are JSON around one sentence; a deployment's are its own."""
+    text = response.text.strip()
+    try:
+        problem = json.loads(text)
+    except ValueError:
+        problem = None
+    detail = problem.get("detail") if isinstance(problem, dict) else None
+    return (detail if isinstance(detail, str) else text)[:2000] or response.reason_phrase
 
 
 _LOGS = "The deployment's side of it: `zaffre online-deployment get-logs`."
+_STATE = "`zaffre online-endpoint show` tells its deployments and their traffic."
 _SCORING_ERRORS: dict[int, type[errors.ZaffreError]] = {
     400: errors.Invalid,
     401: errors.Unauthenticated,

@@ -171,6 +171,23 @@ def test_a_giant_header_is_431(router, state, call):
     assert call(headers={"x-big": "a" * 70_000}).status_code == 431
 
 
+def test_what_is_no_http_is_told_what_is_wrong_with_it(router, state):
+    router.apply(state())
+    both = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n"
+    for request, reason in (
+        ("GARBAGE\r\n\r\n", "http1"),
+        (both, "http1"),
+        ("GET / HTTP/1.1\r\n\r\n", "host"),
+    ):
+        with socket.create_connection((router.host, router.port), timeout=120) as connection:
+            connection.sendall(request.encode())
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            told = json.loads(answer.read())
+            assert (answer.status, told["code"]) == (400, "router")
+            assert reason in told["detail"], told
+
+
 def test_host_name_of_its_own(router, upstreams, state, call):
     blue = upstreams("blue")
     router.apply(state(("blue", "r1", [blue]), traffic={"blue": 100}, domain="models.example"))

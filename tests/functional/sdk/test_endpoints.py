@@ -67,6 +67,10 @@ def test_a_notebook_for_azure_runs_as_it_is(ml_client, endpoint, code):
     assert json.loads(ml_client.online_endpoints.invoke(endpoint.name)) == ["blue"]  # run() needs no body
     answer = ml_client.online_endpoints.invoke(endpoint.name, deployment_name="green", request_file=request)
     assert json.loads(answer) == ["green"]
+    with pytest.raises(
+        errors.NotFound, match=r"404: Endpoint '.*': there is no deployment 'grey'\..*show` tells"
+    ):
+        ml_client.online_endpoints.invoke(endpoint.name, deployment_name="grey", request_file=request)
     endpoint = ml_client.online_endpoints.get(endpoint.name)
     assert endpoint.traffic in ({"blue": 100, "green": 0}, {"blue": 100})
     assert [item.name for item in ml_client.online_deployments.list(endpoint.name)] == ["blue", "green"]

@@ -56,7 +56,7 @@ def local_replies() -> Document:
                 "body_format_override": _problem("unavailable", "No replica of the deployment can be reached now; try again later."),
             },
         ],
-        "body_format": _problem("router", "%LOCAL_REPLY_BODY%"),
+        "body_format": _problem("router", "%LOCAL_REPLY_BODY% (%RESPONSE_CODE_DETAILS%)"),
     }  # fmt: skip
 
 
