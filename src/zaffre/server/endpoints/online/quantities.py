@@ -95,18 +95,21 @@ def limited(deployment: contract.OnlineDeployment) -> Amount:
 def no_room(asked: Amount, taken: Amount, machine: Amount) -> str:
     """Why an amount does not fit beside what is taken, or nothing when it does."""
     if asked.cpu_cores and taken.cpu_cores + asked.cpu_cores > machine.cpu_cores + _TINY:
-        return (
-            f"It asks for {asked.cpu_cores:g} cores; {taken.cpu_cores:g} of {machine.cpu_cores:g} are taken."
-        )
+        whole, never = f"{machine.cpu_cores:g}", asked.cpu_cores > machine.cpu_cores + _TINY
+        return _lacks(f"{asked.cpu_cores:g} cores", f"{taken.cpu_cores:g}", whole, never=never)
     if asked.memory_bytes and taken.memory_bytes + asked.memory_bytes > machine.memory_bytes:
-        return (
-            f"It asks for {_mib(asked.memory_bytes)} of memory; {_mib(taken.memory_bytes)} of "
-            f"{_mib(machine.memory_bytes)} are taken."
-        )
+        whole, never = _mib(machine.memory_bytes), asked.memory_bytes > machine.memory_bytes
+        return _lacks(f"{_mib(asked.memory_bytes)} of memory", _mib(taken.memory_bytes), whole, never=never)
     if asked.gpus and taken.gpus + asked.gpus > machine.gpus:
         wanted = "1 GPU" if asked.gpus == 1 else f"{asked.gpus} GPUs"
-        return f"It asks for {wanted}; {taken.gpus} of {machine.gpus} are taken."
+        return _lacks(wanted, f"{taken.gpus}", f"{machine.gpus}", never=asked.gpus > machine.gpus)
     return ""
+
+
+def _lacks(wanted: str, taken: str, whole: str, *, never: bool) -> str:
+    if never:
+        return f"It asks for {wanted}, and this machine has {whole}: ask for less, or use a larger machine."
+    return f"It asks for {wanted}; {taken} of {whole} are taken."
 
 
 def _amount(given: parts.ResourceSettings | None) -> Amount:

@@ -36,7 +36,7 @@ def local_replies() -> Document:
                 "filter": _status(REFUSED),
                 "status_code": 401,
                 "headers_to_add": _unauthenticated(),
-                "body_format_override": _problem("unauthenticated", "The key or token is missing or wrong, or belongs to another endpoint; send it as 'Authorization: Bearer ...'."),
+                "body_format_override": _problem("unauthenticated", "The key or token is missing or wrong, or belongs to another endpoint; send it as 'Authorization: Bearer ...' (`zaffre online-endpoint get-credentials` shows it)."),
             },
             {
                 "filter": {"and_filter": {"filters": [_status(404), {"header_filter": {"header": {"name": DEPLOYMENT_HEADER, "present_match": True}}}]}},
@@ -53,7 +53,7 @@ def local_replies() -> Document:
             },
             {
                 "filter": _status(503),
-                "body_format_override": _problem("unavailable", "No replica of the deployment can be reached now; try again later."),
+                "body_format_override": _problem("unavailable", "No replica of the deployment can be reached now; try again later. `zaffre online-deployment show` tells why."),
             },
         ],
         "body_format": _problem("router", "%LOCAL_REPLY_BODY% (%RESPONSE_CODE_DETAILS%)"),

@@ -144,7 +144,10 @@ def test_only_what_is_asked_for_explicitly_needs_room():
     asked = quantities.requested(deployment(resources={"requests": {"cpu": "1500m", "memory": "1Gi"}}))
     assert quantities.no_room(quantities.requested(deployment()), machine, machine) == ""
     assert quantities.no_room(asked.times(2), quantities.Amount(), machine) == ""
-    assert "4.5 cores; 0 of 4 are taken" in quantities.no_room(asked.times(3), quantities.Amount(), machine)
+    assert "4.5 cores, and this machine has 4" in quantities.no_room(
+        asked.times(3), quantities.Amount(), machine
+    )
+    assert "3 cores; 2 of 4 are taken" in quantities.no_room(asked.times(2), quantities.Amount(2), machine)
     assert "9216 MiB" in quantities.no_room(quantities.Amount(0, 9 << 30), quantities.Amount(), machine)
 
 
