@@ -82,8 +82,12 @@ def _read(path: Path) -> Any:
     except task.CannotError:
         raise
     except Exception as error:
+        why = str(error).replace(str(path), path.name)  # where the job keeps it says nothing to its owner
         raise task.CannotError(
-            "invalid", f"{path.name} cannot be loaded: {type(error).__name__}: {error}"
+            "invalid",
+            f"{path.name} cannot be loaded: {type(error).__name__}: {why}.",
+            hint="Look whether the file is whole and was written as its name says, by a release of the library like the one in"
+            " the environment (--environment NAME:VERSION names another).",
         ) from error
 
 

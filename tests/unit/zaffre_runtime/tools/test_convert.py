@@ -179,6 +179,19 @@ def test_an_unsupported_model_is_named(tool, monkeypatch):
     assert refused.value.code == "unsupported"
 
 
+def test_a_file_that_does_not_load_is_named_without_where_the_job_keeps_it(tool, monkeypatch):
+    def read(path):  # as XGBoost and PyTorch do, which name the whole path
+        raise ValueError(f"Loading from {path} failed")
+
+    monkeypatch.setattr("zaffre_runtime.tools.models._read_pickle", read)
+    with pytest.raises(task.CannotError) as refused:
+        tool.save(1)()
+    assert (
+        refused.value.detail == "model.joblib cannot be loaded: ValueError: Loading from model.joblib failed."
+    )
+    assert "--environment" in refused.value.hint
+
+
 @pytest.mark.parametrize(
     ("sample", "words"),
     [
