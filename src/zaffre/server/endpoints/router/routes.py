@@ -50,19 +50,19 @@ def _path(endpoint: wanted.Endpoint) -> str:
 def _routes(
     endpoint: wanted.Endpoint, prefix: str, traces: tracing.Tracing | None
 ) -> Iterator[files.Document]:
-    """Routes of one endpoint, first match wins: whoever may not pass, a named deployment, an unknown one, then the split."""
+    """Routes of one endpoint, first match wins, and what is looked at before it costs: whoever may not pass, who names no
+    deployment (the usual), a named one, an unknown one."""
     yield from guards.strangers(endpoint, prefix)
     giant, refusal = limits.giant_body()
     yield _answer(endpoint, {"prefix": prefix, "headers": [giant]}, refusal)
     targets = {target.deployment: target for target in endpoint.targets}
     common = {name: _common(endpoint, target, traces) for name, target in sorted(targets.items())}
+    yield from _split(endpoint, targets, prefix, common)
     for name, fields in common.items():
         header = {"name": replies.DEPLOYMENT_HEADER, "string_match": {"exact": name}}
         yield {**fields, "match": {"prefix": prefix, "headers": [header]}, **_to(targets[name])}
     missing = {"status": 404, "body": {"inline_string": f"Endpoint '{endpoint.name}'"}}
-    named = {"name": replies.DEPLOYMENT_HEADER, "present_match": True}
-    yield _answer(endpoint, {"prefix": prefix, "headers": [named]}, missing)
-    yield from _split(endpoint, targets, prefix, common)
+    yield _answer(endpoint, {"prefix": prefix}, missing)
 
 
 def _common(
@@ -88,20 +88,22 @@ def _split(
     prefix: str,
     common: dict[str, files.Document],
 ) -> Iterator[files.Document]:
-    """One route for each deployment that has traffic. All compare the request's one random number with a rising limit,
-    which divides like weighted clusters do, and lets each deployment keep its own timeout and retries."""
-    shares = [(targets[name], share) for name, share in sorted(endpoint.traffic.items()) if share > 0]
+    """One route for each deployment that has traffic, the largest share first. All compare the request's one random number
+    with a rising limit, which divides like weighted clusters do, and lets each deployment keep its own timeout and retries."""
+    by_share = sorted(endpoint.traffic.items(), key=lambda item: (-item[1], item[0]))
+    shares = [(targets[name], share) for name, share in by_share if share > 0]
     mirrors = [_mirror(targets[name], share) for name, share in sorted(endpoint.mirror.items()) if share > 0]
+    unnamed = {"prefix": prefix, "headers": [{"name": replies.DEPLOYMENT_HEADER, "present_match": False}]}
     limit = 0
     for target, share in shares:
         limit += share
         fraction = {"default_value": {"numerator": limit, "denominator": "HUNDRED"}}
-        match = {"prefix": prefix, "runtime_fraction": fraction} if limit < 100 else {"prefix": prefix}
+        match = {**unnamed, "runtime_fraction": fraction} if limit < 100 else unnamed
         yield {**common[target.deployment], "match": match, **_to(target, mirrors)}
     if limit < 100:
         body = f"No deployment of endpoint '{endpoint.name}' has traffic"
         missing = {"status": 404, "body": {"inline_string": body}}
-        yield _answer(endpoint, {"prefix": prefix}, missing)
+        yield _answer(endpoint, unnamed, missing)
 
 
 def _to(target: wanted.Target, mirrors: Iterable[files.Document] = ()) -> files.Document:

@@ -45,8 +45,13 @@ def meets(found, number, header=None, size=2, credentials=f"Bearer {KEYS['primar
             if size < headers[0]["range_match"]["start"]:
                 continue
         elif headers:
-            exact = headers[0].get("string_match", {}).get("exact")
-            if header is None or (exact is not None and exact != header):
+            (matcher,) = headers
+            assert matcher["name"] == replies.DEPLOYMENT_HEADER
+            if (
+                header is not None
+                if "present_match" in matcher
+                else header != matcher["string_match"]["exact"]
+            ):
                 continue
         fraction = match.get("runtime_fraction")
         if fraction and number % 100 >= fraction["default_value"]["numerator"]:
