@@ -1,8 +1,8 @@
 """How long a request may wait for its turn: `max_queue_wait_ms`, then 429. Called by dataplane.py and watch.py.
 
 Whoever waits behind short calls is told when the turn comes; behind a call that goes on and on, the watch tells them in
-time, and adds the header by which the router tries another replica first: nothing of such a request was begun. Where there
-is no other, it comes back, and is not sent away again.
+time, and adds the header by which the router tries another replica first: nothing of such a request was begun. One that comes
+back, because there is no other or the router did not find it, is sent away again without waiting.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Patience:
             if not came_back and now - one.arrived <= self._wait_s:
                 continue
             if is_stuck or not self._was_held(one):
-                sent = one.answer(answers.too_many(WAITED_TOO_LONG, elsewhere=not came_back))
+                sent = one.answer(answers.too_many(WAITED_TOO_LONG, elsewhere=True))
                 if sent and not came_back:
                     self._sent_away.append(one.request_id)
 
@@ -84,7 +84,7 @@ class Patience:
         return True
 
     def _came_back(self, one: exchange.Exchange) -> bool:
-        """Whether it has waited here before: the router has nowhere else to send it."""
+        """Whether it has waited here before."""
         return (one.header(begun.ATTEMPT) or "1") != "1" and one.request_id in self._sent_away
 
     def _notice(self, now: float) -> None:

@@ -278,11 +278,12 @@ def test_isolated_replicas_run_as_another_user_where_azure_puts_things(isolated_
     }
 
 
-def test_where_there_is_no_other_replica_nobody_is_sent_round_in_circles(desk, house):
+def test_where_there_is_no_other_replica_nobody_waits_there_twice(desk, house):
+    """Whoever did would be answered: the long call is over before the third time."""
     desk.endpoint()
     hasty = {
         "max_concurrent_requests_per_instance": 4,
-        "max_queue_wait_ms": 200,
+        "max_queue_wait_ms": 3000,
         "request_timeout_ms": 60_000,
     }
     done = desk.deploy(desk.deployment(request_settings=hasty), all_traffic=True)
@@ -293,5 +294,4 @@ def test_where_there_is_no_other_replica_nobody_is_sent_round_in_circles(desk, h
         (cluster,) = house.router.stats().clusters
         desk.until(lambda: house.router.stats().clusters[cluster].active == 1)
         assert desk.call().status_code == 429
-        assert house.router.stats().clusters[cluster].retried == 1
         assert long.result().status_code == 200
