@@ -40,6 +40,7 @@ def test_from_nothing_to_an_answer_and_away_again(served, house):
     assert answer.headers["x-zaffre-revision"] == shown.status.revision
     assert (shown.provisioning_state, shown.service_state) == ("Succeeded", "Healthy")
     assert (shown.status.traffic, shown.status.instances_ready) == (100, 1)
+    assert shown.status.modified_at == shown.status.created_at
     assert shown.model == "azureml:churn:1"
     assert served.show_endpoint().status.running_traffic == {"blue": 100}
     assert "init of hello" in served.logs()

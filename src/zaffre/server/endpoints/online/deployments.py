@@ -206,7 +206,7 @@ def _insert(
         "state": "Creating",
         "service_state": "Transitioning",
         "instances_ready": 0,
-        "created_at": clock.now(),
+        "created_at": values["modified_at"],
         "created_by": caller.name,
     }
     store.insert_deployment(uow, {**fresh, **values})
