@@ -51,9 +51,12 @@ def circuit_breakers(item: wanted.Cluster) -> Document:
 def presence() -> Document:
     """Whether a host's socket is there, which its shim shows while the process answers. Nobody waits for the process itself:
     Envoy opens its port only when it has looked at every host of every cluster, and one that hangs would keep all waiting.
+
+    One that is missing for less than the looks it takes is only being started again: if it were taken out meanwhile, it would
+    be missed until the next look, while another one may die.
     """
     every = dict.fromkeys(("timeout", "interval", "no_traffic_interval", "unhealthy_interval"), "1s")
-    return {**every, "unhealthy_threshold": 1, "healthy_threshold": 1, "tcp_health_check": {}}
+    return {**every, "unhealthy_threshold": 3, "healthy_threshold": 1, "tcp_health_check": {}}
 
 
 def dead_hosts() -> Document:
