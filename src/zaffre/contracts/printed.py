@@ -6,8 +6,9 @@ Called by `base` for `str()` and `repr()`, which end in notebooks, logs and trac
 import re
 from typing import Any
 
+from zaffre.core import redaction
+
 _HIDDEN = "***"
-_USER_PART = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _SECRET_PARAMETER = re.compile(
     r"(?<=[?&])([^=&\s]*(?:sig|token|key|secret|password|credential)[^=&\s]*=)[^&\s]+", re.IGNORECASE
 )
@@ -16,7 +17,7 @@ _SECRET_PARAMETER = re.compile(
 def shown(key: str, value: Any) -> Any:
     """A field as it may be shown: addresses without passwords, process variables without their literal values."""
     if isinstance(value, str):
-        return _SECRET_PARAMETER.sub(rf"\g<1>{_HIDDEN}", _USER_PART.sub(_HIDDEN, value))
+        return _SECRET_PARAMETER.sub(rf"\g<1>{_HIDDEN}", redaction.user_parts(value, f"{_HIDDEN}@"))
     if isinstance(value, dict):
         if key == "environment_variables":
             return {name: _variable(text) for name, text in value.items()}

@@ -7,20 +7,19 @@ import re
 from collections.abc import Sequence
 from urllib import parse
 
-from zaffre.core import errors
+from zaffre.core import errors, redaction
 
-_USER_PART = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@'\"]+@")
 _CONDA_TOKEN = re.compile(r"/t/[^/\s]+(?=/)")
 
 
 def redact(text: str) -> str:
     """The text with the user part of every address, and conda's `/t/<token>` part, taken out."""
-    return _CONDA_TOKEN.sub("/t/***", _USER_PART.sub(r"\g<scheme>***@", text))
+    return _CONDA_TOKEN.sub("/t/***", redaction.user_parts(text, "***@"))
 
 
 def without_credentials(address: str) -> str:
     """The address as a lock may keep it: the same place, no user, no password, no token."""
-    return _CONDA_TOKEN.sub("", _USER_PART.sub(r"\g<scheme>", address))
+    return _CONDA_TOKEN.sub("", redaction.user_parts(address, ""))
 
 
 def with_credentials(address: str, known: Sequence[str]) -> str:

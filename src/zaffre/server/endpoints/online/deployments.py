@@ -157,8 +157,12 @@ def _accept(
     workspace, endpoint, name = revision["workspace"], revision["endpoint"], revision["deployment"]
     subject = f"endpoints/{endpoint}/deployments/{name}"
     kind = "deployments.create" if row is None else "deployments.update"
+    state = "Creating" if row is None or row.serving is None else "Updating"
+    ready = 0 if row is None else row.instances_ready
+    # What people are told before the reconciler has looked.
+    message = f"{endpoint}/{name}: {state}, {ready} of {revision['instances']} instances ready"
     operation = operations.start(
-        uow, caller, kind=kind, workspace=workspace, subject=subject, message=_beginning(row, revision)
+        uow, caller, kind=kind, workspace=workspace, subject=subject, message=message
     )
     store.insert_revision(uow, revision)
     values = {
@@ -176,21 +180,12 @@ def _accept(
     if row is None:
         _insert(uow, caller, (workspace, endpoint, name), values)
     else:
-        values["state"] = "Creating" if row.serving is None else "Updating"
-        store.update_deployment(uow, (workspace, endpoint, name), values)
+        store.update_deployment(uow, (workspace, endpoint, name), {**values, "state": state})
     references.hold(uow, revision, serving=row.serving if row is not None else None)
     event = history.accepted(revision, previous=row.wanted if row is not None else None)
     events.append(uow, caller, event, workspace=workspace, subject=subject)
     uow.touch(rooms.TOPIC)
     return operation
-
-
-def _beginning(row: Any | None, revision: dict[str, Any]) -> str:
-    """What people are told before the reconciler has looked."""
-    state = "Creating" if row is None or row.serving is None else "Updating"
-    ready = row.instances_ready if row is not None else 0
-    total = revision["instances"]
-    return f"{revision['endpoint']}/{revision['deployment']}: {state}, {ready} of {total} instances ready"
 
 
 def _insert(
